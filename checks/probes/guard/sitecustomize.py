@@ -1,0 +1,127 @@
+"""Runs first in every Python that a check starts: keeps it away from the learner's data.
+
+The tool puts this folder on PYTHONPATH. Whatever settings module the project loads, by
+whichever route, its databases, caches, mail and channel layer are pointed at scratch ones
+before anything can use them; what was done is written down as proof. It also ends the
+process when the tool is gone, however the tool ended.
+"""
+
+import json
+import os
+import sys
+import threading
+
+
+def _plan():
+    return json.loads(os.environ.get("NUMENEON_CHECK", "null"))
+
+
+def _apply(settings, plan):
+    """Point one Settings object at scratch resources; exits if it cannot be proven."""
+    if plan["database"] == "verify":
+        _verify_database(settings, plan)
+    else:
+        _put(settings, "DATABASES", _scratch_databases(settings, plan["database"]))
+        _put(
+            settings,
+            "CACHES",
+            {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+        )
+    _put(settings, "EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
+    # Accounts of a check live for seconds; slow hashing would only make the learner wait.
+    _put(settings, "PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
+    project_layers = getattr(settings, "CHANNEL_LAYERS", {})
+    if plan["layer"] != "project":
+        _put(settings, "CHANNEL_LAYERS", {"default": plan["layer"]})
+    if plan["middleware"]:
+        _put(settings, "MIDDLEWARE", [*plan["middleware"], *settings.MIDDLEWARE])
+    _write_facts(settings, plan, project_layers)
+
+
+def _put(settings, name, value):
+    setattr(settings, name, value)
+    settings._explicit_settings.add(name)
+
+
+def _scratch_databases(settings, path):
+    def scratch(alias):
+        engine = "django.db.backends.sqlite3"
+        theirs = settings.DATABASES.get(alias, {})
+        options = theirs.get("OPTIONS", {}) if theirs.get("ENGINE") == engine else {}
+        return {
+            "ENGINE": engine,
+            "NAME": path if alias == "default" else f"{path}.{alias}",
+            "OPTIONS": {**options, "timeout": 20},
+        }
+
+    return {alias: scratch(alias) for alias in {"default", *settings.DATABASES}}
+
+
+def _verify_database(settings, plan):
+    """The project reads DATABASE_URL itself; stop unless it leads where we said."""
+    wanted = plan["database_is"]
+    for alias, database in settings.DATABASES.items():
+        seen = {key: str(database.get(key, "")) for key in wanted}
+        if seen != wanted:
+            name = database.get("NAME")
+            sys.exit(
+                f"numeneon-check: refused to start: database {alias!r} is {name!r}, "
+                "not the scratch database that DATABASE_URL names"
+            )
+
+
+def _write_facts(settings, plan, project_layers):
+    jwt = getattr(settings, "SIMPLE_JWT", {})
+    facts = {
+        "settings_module": settings.SETTINGS_MODULE,
+        "database": str(settings.DATABASES["default"]["NAME"]),
+        "installed_apps": list(settings.INSTALLED_APPS),
+        "asgi_application": getattr(settings, "ASGI_APPLICATION", None),
+        "channel_layers": project_layers,
+        "jwt": {
+            "key": jwt.get("SIGNING_KEY") or settings.SECRET_KEY,
+            "algorithm": jwt.get("ALGORITHM", "HS256"),
+        },
+        "debug": settings.DEBUG,
+        "allowed_hosts": list(settings.ALLOWED_HOSTS),
+    }
+    target = os.path.join(plan["facts"], f"{os.getpid()}.json")
+    with open(target + ".part", "w", encoding="utf-8") as file:
+        json.dump(facts, file, default=str)
+    os.replace(target + ".part", target)
+
+
+def end_with_parent():
+    """Leave as soon as the tool's end of our standard input closes."""
+
+    def wait():
+        while os.read(0, 1024):
+            pass
+        os._exit(3)
+
+    threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
+
+
+def _guard_settings():
+    try:
+        from django import conf
+    except ImportError:
+        return
+
+    class GuardedSettings(conf.Settings):
+        def __init__(self, settings_module):
+            super().__init__(settings_module)
+            _apply(self, _plan())
+
+    conf.Settings = GuardedSettings
+
+
+def _started_by_the_tool():
+    """Programs that the project starts itself inherit our folder, but not the pipe."""
+    return os.environ.get("NUMENEON_PARENT") == str(os.getppid())
+
+
+if _plan() is not None:
+    _guard_settings()
+    if _started_by_the_tool() and "NUMENEON_SPARE" not in os.environ:
+        end_with_parent()

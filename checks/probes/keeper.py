@@ -1,0 +1,39 @@
+"""Runs a program and ends it when our own standard input closes.
+
+`keeper.py USER PROGRAM ARG...`: USER is a number, or `-` for the one who runs this.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+
+def main():
+    options = {}
+    if sys.argv[1] != "-":
+        options["user"] = int(sys.argv[1])
+    child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, **options)
+
+    def end(*_):
+        # What Redis and PostgreSQL take as: do not wait for clients, but leave tidily.
+        child.terminate() if os.name == "nt" else child.send_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, end)
+
+    def wait():
+        while os.read(0, 1024):
+            pass
+        end()
+        try:
+            child.wait(5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+    threading.Thread(target=wait, daemon=True).start()
+    sys.exit(child.wait())
+
+
+if __name__ == "__main__":
+    main()

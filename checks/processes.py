@@ -1,0 +1,139 @@
+"""Starts and ends other programs: never a leftover, never an endless log, never a guess."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# A cold start of Django with daphne takes about a second here; a busy laptop on battery
+# was seen to take eight. Seconds.
+START_SECONDS = float(os.environ.get("NUMENEON_START_SECONDS", "25"))
+_KEPT_LINES = 400
+_LONGEST_LINE = 2_000
+_KEEPER = Path(__file__).parent / "probes" / "keeper.py"
+
+
+class Process:
+    """One program under our control, its newest output kept, its end certain."""
+
+    def __init__(
+        self, argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], **popen: Any
+    ) -> None:
+        self.argv = [str(part) for part in argv]
+        self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
+        self._popen = subprocess.Popen(
+            self.argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **_own_group(),
+            **popen,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def _read(self) -> None:
+        assert self._popen.stdout
+        while line := self._popen.stdout.readline(_LONGEST_LINE):
+            self._lines.append(line.decode("utf-8", errors="replace").rstrip("\r\n"))
+
+    def log(self, last: int = _KEPT_LINES) -> str:
+        """The last lines that it printed, complete if it has ended."""
+        if self.exit_code is not None:
+            self._reader.join(timeout=2)
+        return "\n".join(list(self._lines)[-last:])
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._popen.poll()
+
+    def say(self, line: str) -> None:
+        """Write one line to its standard input."""
+        assert self._popen.stdin
+        self._popen.stdin.write(line.encode() + b"\n")
+        self._popen.stdin.flush()
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit status, or None if it is still running after that many seconds."""
+        try:
+            return self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def ask_to_end(self) -> None:
+        """SIGTERM, as a host sends it before it takes the machine away."""
+        self._popen.terminate()
+
+    def kill(self) -> None:
+        """End it and all that it started, now."""
+        if os.name == "nt":
+            subprocess.run(
+                ["taskkill", "/F", "/T", "/PID", str(self.pid)], capture_output=True
+            )
+        else:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
+        self._reader.join(timeout=2)
+        for pipe in (self._popen.stdin, self._popen.stdout):
+            with contextlib.suppress(OSError):
+                pipe and pipe.close()
+
+
+def kept(argv: Sequence[str | Path], *, user: int | None = None, **options: Any) -> Process:
+    """Start a program that is not Python so that it, too, ends when we do.
+
+    `user` is the number of the user that it runs as, if not this one.
+    """
+    who = "-" if user is None else str(user)
+    return Process([sys.executable, "-S", _KEEPER, who, *argv], **options)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listening(port: int) -> bool:
+    """Whether somebody accepts connections at that port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(
+    condition: Callable[[], bool], *, seconds: float, alive: Callable[[], bool] | None = None
+) -> bool:
+    """Ask again and again until the condition holds; False if time or `alive` ran out."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        if alive and not alive():
+            return condition()
+        time.sleep(0.005)  # the interval of a poll, not a guess at how long a thing takes
+    return False
+
+
+def _own_group() -> dict[str, object]:
+    if os.name == "nt":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}

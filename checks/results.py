@@ -1,0 +1,75 @@
+"""What a run of a checklist found: one result an item, one report a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SCHEMA = 1
+
+
+class Status(StrEnum):
+    """How an item stands (design: five states, so that nothing is called wrong unjudged)."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    ENVIRONMENT = "environment"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True)
+class ItemResult:
+    """The verdict on one item; times are in seconds, `file` is relative to the project."""
+
+    id: str
+    title: str
+    status: Status
+    message: str = ""
+    hint: str = ""
+    file: str | None = None
+    line: int | None = None
+    docs: str = ""
+    blocked_by: str | None = None
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """All verdicts of one run over one project."""
+
+    step: int
+    project: str
+    items: list[ItemResult] = field(default_factory=list)
+    duration_s: float = 0.0
+
+    @property
+    def status(self) -> Status:
+        """`passed` only if every item passed or is manual; `failed` outranks `environment`."""
+        seen = {result.status for result in self.items}
+        if Status.FAILED in seen:
+            return Status.FAILED
+        if not seen or seen & {Status.ENVIRONMENT, Status.BLOCKED}:
+            return Status.ENVIRONMENT
+        return Status.PASSED
+
+    @property
+    def exit_code(self) -> int:
+        """0 all passed, 1 an item failed, 3 the environment is at fault."""
+        return {Status.PASSED: 0, Status.FAILED: 1}.get(self.status, 3)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The published JSON form (`--json`), schema 1."""
+        return {
+            "schema": SCHEMA,
+            "step": self.step,
+            "project": self.project,
+            "status": str(self.status),
+            "duration_s": round(self.duration_s, 3),
+            "items": [
+                asdict(result)
+                | {"status": str(result.status), "duration_s": round(result.duration_s, 3)}
+                for result in self.items
+            ],
+        }

@@ -1,0 +1,68 @@
+"""Takes a piece of a source file by its name, never by its line numbers."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class SymbolNotFound(LookupError):
+    """A file has no symbol of that name; the text names both and what there is."""
+
+
+def extract(path: Path, symbol: str | None = None) -> str:
+    """The source of `symbol` in a Python file, or the whole file without one.
+
+    A symbol is a function, class, method (`Consumer.connect`) or assigned name, at module
+    level or in a class. It comes with its decorators and the comment lines right above it,
+    indented as in the file, with a newline at the end. Raises SymbolNotFound; OSError and
+    SyntaxError as they come.
+    """
+    text = path.read_text("utf-8")
+    if symbol is None:
+        return text
+    found = dict(_symbols(ast.parse(text, filename=str(path))))
+    if symbol not in found:
+        known = ", ".join(found) or "none"
+        raise SymbolNotFound(f"{path} has no {symbol!r}; its symbols are: {known}")
+    lines = text.splitlines(keepends=True)
+    first, last = _lines_of(found[symbol], lines)
+    return "".join(lines[first:last]).rstrip("\n") + "\n"
+
+
+def symbols(path: Path) -> list[str]:
+    """The names that extract() knows in a Python file, in the file's order."""
+    return list(dict(_symbols(ast.parse(path.read_text("utf-8"), filename=str(path)))))
+
+
+def _symbols(
+    parent: ast.Module | ast.ClassDef, prefix: str = ""
+) -> Iterator[tuple[str, ast.stmt]]:
+    for node in parent.body:
+        for name in _names(node):
+            yield prefix + name, node
+        if isinstance(node, ast.ClassDef):
+            yield from _symbols(node, f"{prefix}{node.name}.")
+
+
+def _names(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        targets: list[ast.expr] = node.targets
+    elif isinstance(node, ast.AnnAssign | ast.AugAssign):
+        targets = [node.target]
+    else:
+        return []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _lines_of(node: ast.stmt, lines: list[str]) -> tuple[int, int]:
+    """First line (counted from 0, with decorators and comments) and the one after the last."""
+    decorators = getattr(node, "decorator_list", [])
+    first = min([node.lineno, *(decorator.lineno for decorator in decorators)]) - 1
+    indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
+    while first > 0 and lines[first - 1].startswith(indent + "#"):
+        first -= 1
+    return first, node.end_lineno or node.lineno

@@ -1,0 +1,13 @@
+"""What users do with messages."""
+
+from messaging.models import Message
+
+
+def send_message(*, sender, receiver, content):
+    """Write to somebody."""
+    return Message.objects.create(sender=sender, receiver=receiver, content=content)
+
+
+def mark_read(*, reader, partner):
+    """Mark what the partner wrote as read. Return how many messages that were."""
+    return Message.objects.unread_from(partner, reader).update(is_read=True)

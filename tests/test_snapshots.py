@@ -1,0 +1,73 @@
+"""The snapshots and the checklists fit each other, and a check leaves no trace."""
+
+import hashlib
+import itertools
+import shutil
+from pathlib import Path
+
+import pytest
+
+from checks import course
+from checks.report import line
+from checks.results import Status
+from checks.runner import Session
+
+PAIRS = [
+    pytest.param(step, snapshot, id=f"check-{step.number:02}-on-{snapshot.slug}")
+    for step, snapshot in itertools.product(course.steps(), repeat=2)
+    if snapshot.number >= step.number
+]
+
+
+def digest(folder: Path) -> dict[str, tuple]:
+    """Every path below a folder: its bytes, its mode, and when it was last written."""
+    return {
+        path.relative_to(folder).as_posix(): (
+            path.stat().st_mode,
+            path.stat().st_mtime_ns,
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        )
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture
+def project_of(tmp_path):
+    """Copies a snapshot, with a learner's own database and secrets in it."""
+
+    def make(snapshot: course.Step) -> Path:
+        root = tmp_path / "my project"
+        shutil.copytree(snapshot.folder, root)
+        (root / "backend" / "db.sqlite3").write_bytes(b"somebody's data")
+        (root / "backend" / ".env").write_text("SECRET_KEY=mine\n")
+        return root
+
+    return make
+
+
+@pytest.mark.parametrize(("step", "snapshot"), PAIRS)
+def test_snapshot_passes_and_is_untouched(step, snapshot, project_of):
+    """A snapshot passes every checklist up to its own, and not a byte of it changes."""
+    root = project_of(snapshot)
+    before = digest(root)
+
+    with Session(root) as session:
+        report = session.run(step.number)
+
+    assert report.status is Status.PASSED, "\n".join(map(line, report.items))
+    assert digest(root) == before
+
+
+@pytest.mark.parametrize("step", course.steps()[1:], ids=lambda step: step.slug)
+def test_previous_snapshot_fails(step, project_of):
+    """The snapshot before a step fails the step's checklist, and nothing of ours breaks."""
+    root = project_of(course.step(step.number - 1))
+    before = digest(root)
+
+    with Session(root) as session:
+        report = session.run(step.number)
+
+    shown = "\n".join(map(line, report.items))
+    assert report.status is Status.FAILED, shown
+    assert Status.ENVIRONMENT not in {result.status for result in report.items}, shown
+    assert digest(root) == before

@@ -1,0 +1,72 @@
+"""What proves the checks: for every item, projects that must fail it and projects that must not.
+
+A variant is a step's snapshot with a few edits. A broken one fails exactly the item it
+names; a correct one is written differently and passes the whole checklist.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks import course
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Replace `old`, which occurs exactly once in the file, by `new`.
+
+    An empty `old` makes or replaces the whole file; `old=None` removes it.
+    """
+
+    path: str
+    old: str | None
+    new: str | None
+
+    def apply(self, root: Path) -> None:
+        file = root / self.path
+        if self.old is None:
+            file.unlink()
+            return
+        assert self.new is not None
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if self.old:
+            text = file.read_text("utf-8")
+            assert text.count(self.old) == 1, f"{self.path} holds {self.old!r} not exactly once"
+            file.write_text(text.replace(self.old, self.new), "utf-8")
+        else:
+            file.write_text(self.new, "utf-8")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A snapshot with edits, and what its checklist must say of the item."""
+
+    item: str
+    label: str
+    edits: tuple[Edit, ...]
+    passes: bool
+    python: str | None = None
+
+    def make(self, step: course.Step, root: Path) -> None:
+        """Put the variant's project into the folder `root`, which is not there yet."""
+        shutil.copytree(step.folder, root, ignore=shutil.ignore_patterns("__pycache__"))
+        for edit in self.edits:
+            edit.apply(root)
+
+
+def broken(item: str, label: str, *edits: Edit, python: str | None = None) -> Variant:
+    """A project that must fail exactly that item."""
+    return Variant(item, label, edits, passes=False, python=python)
+
+
+def correct(item: str, label: str, *edits: Edit, python: str | None = None) -> Variant:
+    """A project that does the item's thing in another way and must pass."""
+    return Variant(item, label, edits, passes=True, python=python)
+
+
+def variants_of(step: course.Step) -> list[Variant]:
+    """The table of a step."""
+    return importlib.import_module(f"tests.variants.step{step.number:02}").VARIANTS

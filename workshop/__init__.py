@@ -1,0 +1,1 @@
+"""The command around the checks: start, check, hint, diff, catch-up, run, and the rest."""

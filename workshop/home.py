@@ -1,0 +1,135 @@
+"""Where the tutorial lives on this machine: its steps, the workspace, its own records."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from checks import course
+from checks.course import Step
+from workshop.errors import UsageError
+from workshop.terminal import COMMAND
+
+if TYPE_CHECKING:
+    from checks.items import Item
+
+
+def _items_of(number: int) -> tuple[Item, ...]:
+    from checks.items import items_of
+
+    return items_of(number)
+
+
+def _session(directory: Path, python: str | None) -> Any:
+    from checks.runner import Session
+
+    return Session(directory, python)
+
+
+@dataclass(frozen=True)
+class Home:
+    """One checkout of the tutorial. The commands are functions of it, so tests make small ones.
+
+    `items_of` gives a step's checklist and `session` what judges a project; both are the
+    real ones unless a test says otherwise.
+    """
+
+    root: Path
+    steps: tuple[Step, ...]
+    items_of: Callable[[int], Sequence[Item]] = _items_of
+    session: Callable[[Path, str | None], Any] = _session
+
+    @property
+    def workspace(self) -> Path:
+        """The learner's own project."""
+        return self.root / "workspace"
+
+    @property
+    def state(self) -> Path:
+        """What the command remembers: progress, hints given, backups."""
+        return self.root / ".tutorial"
+
+    @property
+    def final(self) -> Path:
+        return self.root / "final"
+
+    def folder(self, step: Step) -> Path:
+        """The project as it stands after a step. Raises UsageError if it is not there."""
+        folder = self.root / "steps" / step.slug
+        if not folder.is_dir():
+            raise UsageError(
+                f"The folder of step {step.number}, {folder}, is missing here."
+            )
+        return folder
+
+    def step(self, name: str) -> Step:
+        """The step that a person means. Raises UsageError that lists the steps."""
+        wanted = name.strip().lower()
+        if wanted == "final":
+            return self.steps[-1]
+        for step in self.steps:
+            if wanted in {str(step.number), step.slug[:2], step.slug, step.slug[3:]}:
+                return step
+        known = ", ".join(f"{step.number} {step.slug[3:]}" for step in self.steps)
+        raise UsageError(f"There is no step {name!r}. The steps are: {known}.")
+
+    def checklist(self, step: Step) -> Sequence[Item]:
+        """A step's items; none for a step whose checks are not written yet."""
+        try:
+            return self.items_of(step.number)
+        except (ModuleNotFoundError, LookupError):
+            return ()
+
+    def all_items(self) -> dict[str, tuple[Step, Item]]:
+        """Every item of the course by its id, with the step it belongs to."""
+        return {
+            item.id: (step, item) for step in self.steps for item in self.checklist(step)
+        }
+
+    def after(self, step: Step) -> Step | None:
+        """The step that follows, None behind the last."""
+        later = [other for other in self.steps if other.number > step.number]
+        return later[0] if later else None
+
+    def before(self, step: Step) -> Step | None:
+        """The step that comes before, None for the first."""
+        earlier = [other for other in self.steps if other.number < step.number]
+        return earlier[-1] if earlier else None
+
+    def project(self, named: str | None) -> Path:
+        """The project to work on: the one named, else the workspace. It must exist.
+
+        Raises UsageError with what to do when it does not.
+        """
+        if named is None:
+            if not self.workspace.is_dir():
+                raise UsageError(
+                    f"There is no workspace yet. Make one with: {COMMAND}   "
+                    "(or name a project with --project DIR)"
+                )
+            return self.workspace
+        folder = Path(named).expanduser().absolute()
+        if not folder.exists():
+            raise UsageError(f"There is no folder {folder}. Name an existing one.")
+        if not folder.is_dir():
+            raise UsageError(f"{folder} is a file. Name the folder that holds the project.")
+        return folder
+
+    def shown(self, path: Path) -> str:
+        """A path as a person reads it best: from here if it is below, else in full."""
+        for base in (Path.cwd(), self.root):
+            if path == base:
+                continue
+            if path.is_relative_to(base):
+                return str(path.relative_to(base)) + (os.sep if path.is_dir() else "")
+        return str(path)
+
+
+@functools.cache
+def here() -> Home:
+    """The checkout that this file belongs to."""
+    return Home(course.ROOT, course.steps())

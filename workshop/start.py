@@ -1,0 +1,69 @@
+"""No command: make the workspace, say where you are and what to do next, then watch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from workshop.errors import EnvironmentTrouble, Exit
+from workshop.files import copy_tree
+from workshop.home import Home
+from workshop.progress import Progress, load
+from workshop.steps import position, table
+from workshop.terminal import COMMAND, has_colour, is_live, paint, say
+
+
+def start(home: Home, arguments: argparse.Namespace) -> int:
+    """Print the one screen; on a terminal go on to watch the workspace."""
+    made = make_workspace(home)
+    progress = load(home)
+    say(*screen(home, progress, made=made, colour=has_colour()))
+    if not (is_live(sys.stdin) and is_live(sys.stdout)):
+        return Exit.PASSED
+    from workshop.watch import watch_workspace
+
+    return watch_workspace(home)
+
+
+def make_workspace(home: Home) -> bool:
+    """Copy step 00 to workspace/ unless it is there; whether it was made now."""
+    if home.workspace.is_dir():
+        return False
+    if home.workspace.exists() or home.workspace.is_symlink():
+        raise EnvironmentTrouble(
+            f"{home.workspace} is in the way: it is not a folder. Move it, then start again."
+        )
+    first = home.steps[0]
+    try:
+        copy_tree(home.folder(first), home.workspace)
+    except OSError as error:
+        raise EnvironmentTrouble(
+            f"The workspace could not be made in {home.root}: {error.strerror or error}. "
+            "Check that the folder may be written to, then start again."
+        ) from error
+    return True
+
+
+def screen(home: Home, progress: Progress, *, made: bool, colour: bool) -> list[str]:
+    """Where you are and what to do next, in less than one screen."""
+    current = progress.current()
+    lines = [
+        paint("Numeneon: notifications with Django Channels", "bold", colour=colour),
+        "",
+    ]
+    if made:
+        lines += [
+            f"Your project is in {home.shown(home.workspace)}: made from step 00.",
+            "",
+        ]
+    lines += [table(progress, colour=colour), "", position(progress)]
+    if current:
+        page = home.root / "steps" / current.slug / "README.md"
+        hint = "an item is not clear?"
+        lines += [
+            f"  read   {home.shown(page)}",
+            f"  edit   {home.shown(home.workspace)}",
+            f"  check  {COMMAND} check",
+            f"  {hint}  {COMMAND} hint ITEM",
+        ]
+    return [*lines, f"  all commands: {COMMAND} --help", ""]

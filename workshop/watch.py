@@ -1,0 +1,265 @@
+"""`watch`: check again at each save, until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from checks.course import Step
+from workshop import check, hint
+from workshop.errors import Exit, UsageError
+from workshop.files import DATABASE, SKIPPED_FOLDERS, is_environment
+from workshop.home import Home
+from workshop.progress import Progress, load
+from workshop.terminal import has_colour, is_live, paint, say
+
+if TYPE_CHECKING:
+    from checks.results import Report
+
+IGNORED_ENDINGS = (".pyc", ".pyo", ".log", ".swp", ".swx", "~", ".tmp", ".DS_Store")
+
+SHARED_FILE_SYSTEMS = {
+    "9p",
+    "cifs",
+    "drvfs",
+    "fakeowner",
+    "fuse.grpcfuse",
+    "fuse.osxfs",
+    "fuse.sshfs",
+    "fuse.vmhgfs-fuse",
+    "nfs",
+    "nfs4",
+    "prl_fs",
+    "smb3",
+    "vboxsf",
+}
+
+
+def watch(home: Home, arguments: argparse.Namespace) -> int:
+    """Check a step at each save. Returns 0 when stopped with q or Ctrl-C."""
+    project = home.project(arguments.project)
+    progress = load(home, project)
+    step = check.chosen_step(home, progress, arguments.step, (), live=False)
+    check.require_items(home, step, ())
+    python = check.interpreter(arguments.python)
+    return Watch(home, project, progress, step).run(python)
+
+
+def watch_workspace(home: Home) -> int:
+    """Watch the workspace from its first unfinished step on."""
+    progress = load(home)
+    step = check.chosen_step(home, progress, None, (), live=False)
+    return Watch(home, home.workspace, progress, step).run(None)
+
+
+class Watch:
+    """One project under watch; it stays at its step until the person moves on."""
+
+    def __init__(self, home: Home, project: Path, progress: Progress, step: Step) -> None:
+        self.home = home
+        self.project = project
+        self.progress = progress
+        self.step = step
+        self.report: Report | None = None
+
+    def run(self, python: str | None) -> int:
+        """Check now, then at each save. Ends at q, Ctrl-C, or when the folder has gone."""
+        try:
+            with Keys() as keys, self.home.session(self.project, python) as session:
+                self.judge(session)
+                self.invite(keys)
+                for key in events(self.project, keys):
+                    if key == "q":
+                        break
+                    if self.answer(key, session):
+                        self.invite(keys)
+                    keys.drop()
+        except KeyboardInterrupt:
+            pass
+        say("", "Stopped watching.")
+        return Exit.PASSED
+
+    def answer(self, key: str, session: Any) -> bool:
+        """Do what a key or a save (`saved`) asks for; whether it was anything at all."""
+        if key in {"saved", "\r", "\n"}:
+            self.judge(session)
+        elif key == "h":
+            self.hint()
+        elif key == "n":
+            self.move_on(session)
+        else:
+            return False
+        return True
+
+    def judge(self, session: Any) -> None:
+        """Run the checklist once and print it."""
+        where = self.home.shown(self.project)
+        say("", f"Step {self.step.number}, {self.step.title}: checking {where} ...")
+        report = session.run(self.step.number, on_result=check.show)
+        self.report = report
+        self.progress.record(report)
+        lines = check.closing(
+            self.home, self.progress, self.step, report, partly=True, url=None
+        )
+        say(*lines)
+
+    def hint(self) -> None:
+        """The next hint for the first item that failed."""
+        items = self.report.items if self.report else []
+        failed = [item.id for item in items if item.status == "failed"]
+        if not failed:
+            say("Nothing has failed, so there is no hint to give.")
+            return
+        say("")
+        hint.hint(self.home, argparse.Namespace(item=failed[0], all=False))
+
+    def move_on(self, session: Any) -> None:
+        """Go to the next step, if this one is finished."""
+        following = self.home.after(self.step)
+        if not self.progress.is_done(self.step):
+            say(f"Step {self.step.number} is not finished yet.")
+        elif following is None:
+            say("That was the last step: all steps are finished.")
+        else:
+            self.step = following
+            say("", *check.what_next(self.home, following))
+            self.judge(session)
+
+    def invite(self, keys: Keys) -> None:
+        """Say what happens next and which keys there are."""
+        text = "Waiting for a save. Ctrl-C stops."
+        if keys.live:
+            done = self.progress.is_done(self.step) and self.home.after(self.step)
+            more = "n next step, " if done else "h hint, "
+            text = f"Waiting for a save. Keys: Enter check again, {more}q quit."
+        say(paint(text, "faint", colour=has_colour()))
+
+
+def events(project: Path, keys: Keys) -> Iterator[str]:
+    """`saved` after each save below the project, or the key that was pressed.
+
+    A save while a check runs is noticed when it has ended. Raises UsageError if the
+    folder goes away.
+    """
+    from watchfiles import watch as changes
+
+    for seen in changes(
+        project,
+        watch_filter=lambda _, path: is_source(project, path),
+        debounce=400,
+        step=40,
+        rust_timeout=200,
+        yield_on_timeout=True,
+        raise_interrupt=True,
+        force_polling=polling(project),
+        poll_delay_ms=500,
+        ignore_permission_denied=True,
+    ):
+        if not project.is_dir():
+            raise UsageError(f"The folder {project} has gone; nothing is left to watch.")
+        if seen:
+            yield "saved"
+        elif key := keys.pressed():
+            yield key
+
+
+def is_source(project: Path, path: str) -> bool:
+    """Whether a change of this path can change a verdict."""
+    try:
+        inside = Path(path).relative_to(project)
+    except ValueError:
+        return False
+    if path.endswith(IGNORED_ENDINGS) or DATABASE.search(path):
+        return False
+    if SKIPPED_FOLDERS & set(inside.parts):
+        return False
+    folders = [project / parent for parent in inside.parents if parent != Path()]
+    return not any(is_environment(str(folder)) for folder in folders)
+
+
+def polling(project: Path) -> bool | None:
+    """Whether to look at the files instead of waiting for the system to tell of changes.
+
+    NUMENEON_POLLING=1 or 0 decides; else yes for folders shared from another system, whose
+    changes are often not told, and None, for watchfiles to decide (WSL), everywhere else.
+    """
+    named = os.environ.get("NUMENEON_POLLING", "").strip().lower()
+    if named:
+        return named not in {"0", "no", "false", "off"}
+    return True if file_system(project) in SHARED_FILE_SYSTEMS else None
+
+
+def file_system(folder: Path) -> str:
+    """The type of the file system that holds a folder, '' where that is not known."""
+    try:
+        mounts = Path("/proc/mounts").read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    resolved, best = folder.resolve(), ("", "")
+    for _, point, kind, *_ in (line.split() for line in mounts if line.count(" ") >= 3):
+        point = point.replace("\\040", " ")
+        if resolved.is_relative_to(point) and len(point) >= len(best[0]):
+            best = (point, kind)
+    return best[1]
+
+
+class Keys:
+    """Single key presses from a terminal; nothing at all where there is none."""
+
+    def __init__(self) -> None:
+        self.live = is_live(sys.stdin)
+        self._before: list[Any] | None = None
+
+    def __enter__(self) -> Self:
+        if self.live and os.name != "nt":
+            import termios
+
+            self._before = termios.tcgetattr(sys.stdin)
+            quiet = termios.tcgetattr(sys.stdin)
+            quiet[3] &= ~(termios.ECHO | termios.ICANON)
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._before is not None:
+            import termios
+
+            with contextlib.suppress(termios.error):
+                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
+
+    def pressed(self) -> str:
+        """The key pressed since the last time, in lower case; '' if none was."""
+        if not self.live:
+            return ""
+        if os.name == "nt":
+            import msvcrt
+
+            return msvcrt.getwch().lower() if msvcrt.kbhit() else ""
+        import select
+
+        if not select.select([sys.stdin], [], [], 0)[0]:
+            return ""
+        typed = os.read(sys.stdin.fileno(), 64).decode(errors="replace")
+        return typed[:1].lower() if typed else "q"  # nothing to read: the terminal has gone
+
+    def drop(self) -> None:
+        """Forget what was typed while a check ran."""
+        if self.live and os.name != "nt":
+            import termios
+
+            with contextlib.suppress(termios.error):
+                termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        elif self.live:
+            while self.pressed():
+                pass
