@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from checks import client, processes
+from checks import client, processes, services
 from checks.client import Answer, Socket
 from checks.errors import EnvironmentFault, NotYet, Place
+from checks.link import SlowLink
 from checks.processes import Process, free_port
 from checks.sandbox import Sandbox
+from checks.services import Service
 from checks.spares import Spares
 
 T = TypeVar("T")
@@ -25,6 +27,8 @@ T = TypeVar("T")
 _PROBES = Path(__file__).parent / "probes"
 MEMORY_LAYER = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 SOCKET_PATH = "/ws/notifications/"
+# How late a Redis answers that is not on this machine: a slow moment in a cloud. Seconds.
+_DISTANCE = 0.2
 # How a token may travel, the safest first; {token} is the access token.
 TOKEN_WAYS = ("subprotocol", "query")
 # Variables by which somebody's shell could steer the project towards real data.
@@ -70,12 +74,12 @@ class Server:
         path: str = SOCKET_PATH,
         origin: str | None = "",
         way: str | None = None,
+        subprotocols: list[str] | None = None,
         patience: float = client.PATIENCE,
     ) -> Socket:
         """Open a WebSocket as a browser would; `origin` defaults to the server's own."""
         way = way or self.way
         url = f"ws://127.0.0.1:{self.port}{path}"
-        subprotocols = None
         if token is not None and way == "query":
             url += f"?token={token}"
         elif token is not None:
@@ -213,15 +217,24 @@ class Bench:
     def finish(self, argv: list[str], env: dict[str, str], *, seconds: float) -> Process:
         """Run to the end; raises NotYet if it takes longer than that many seconds."""
         process = self.start(argv, env)
+        self._await_end(process, seconds)
+        return process
+
+    def _await_end(self, process: Process, seconds: float) -> None:
         if process.wait(seconds) is None:
             log = self.sandbox.as_learner(process.log(8))
             process.kill()
             raise NotYet(
-                f"`python {' '.join(argv)}` had not ended after {seconds:g} s; "
+                f"`{self._typed(process.argv)}` had not ended after {seconds:g} s; "
                 f"its last lines:\n{log or '(nothing printed)'}",
                 expected="it ends by itself",
             )
-        return process
+
+    def _typed(self, argv: list[str]) -> str:
+        """A command as the learner would type it; ours have names of their own."""
+        first, *rest = argv
+        words = ["python" if Path(first) == self.project.python else first, *rest]
+        return " ".join(Path(word).name if str(_PROBES) in word else word for word in words)
 
     def probe(self, name: str, *args: str, seconds: float = 30, **plan: Any) -> Any:
         """What a script of probes/ reports, run by the project's interpreter.
@@ -229,8 +242,16 @@ class Bench:
         The script prints one line `RESULT {json}`. Raises NotYet if the learner's code
         stopped it.
         """
-        script = str(_PROBES / f"{name}.py")
-        process = self.finish([script, *args], self.env(**plan), seconds=seconds)
+        process = self.start(self.script(name, *args), self.env(**plan))
+        return self.result_of(process, seconds=seconds)
+
+    def script(self, name: str, *args: str) -> list[str]:
+        """What follows `python` to run a script of probes/."""
+        return [str(_PROBES / f"{name}.py"), *args]
+
+    def result_of(self, process: Process, *, seconds: float) -> Any:
+        """What the script of probes/ that this process runs reports at its end."""
+        self._await_end(process, seconds)
         log = process.log()
         for line in reversed(log.splitlines()):
             if line.startswith("RESULT "):
@@ -282,6 +303,34 @@ class Bench:
         except FileNotFoundError:
             return None
         return json.loads(text)
+
+    # Services of our own
+
+    @property
+    def redis(self) -> Service:
+        """A real Redis, empty and private to this run."""
+        return self.once(
+            "redis", lambda: self._kept(services.start_redis(self.folder / "redis"))
+        )
+
+    @property
+    def postgres(self) -> Service:
+        """A real PostgreSQL, empty and private to this run."""
+        return self.once("postgres", lambda: self._kept(services.start_postgres()))
+
+    def _kept(self, service: Service) -> Service:
+        self.at_end(service.stop)
+        return service
+
+    @property
+    def distant_redis(self) -> str:
+        """The URL of the same Redis, its answers late as those of one on another machine."""
+        return self.once("distant redis", self._distant_redis)
+
+    def _distant_redis(self) -> str:
+        link = SlowLink(self.redis.port, delay=_DISTANCE).start()
+        self.at_end(link.close)
+        return f"redis://127.0.0.1:{link.port}/0"
 
     # Servers
 
@@ -360,16 +409,21 @@ class Bench:
 
     def need(self, answer: Answer, status: int) -> Answer:
         """That answer, if it has this status; else NotYet with all of it."""
-        if answer.status != status:
-            expected = f"{answer.request} answers {status}"
-            raise NotYet(str(answer), expected=expected, look_at=self._place_in_logs())
-        return answer
+        if answer.status == status:
+            return answer
+        found, place = str(answer), None
+        if answer.status >= 500:
+            servers = [made for made, _ in list(self._made.values()) if isinstance(made, Server)]
+            for server in servers:
+                if error := self.last_error(server):
+                    found += f"\nthe server's last error: {error}"
+                    place = self.place_in(server.process.log())
+        raise NotYet(found, expected=f"{answer.request} answers {status}", look_at=place)
 
-    def _place_in_logs(self) -> Place | None:
-        for value, _ in list(self._made.values()):
-            if isinstance(value, Server) and (place := self.place_in(value.process.log())):
-                return place
-        return None
+    def last_error(self, server: Server) -> str:
+        """The exception that a server printed last, '' if it printed none."""
+        log = self.sandbox.as_learner(server.process.log())
+        return last_words(log) if "Traceback" in log else ""
 
     def befriend(self, server: Server, asker: Person, other: Person) -> None:
         """Make two people friends through the API."""

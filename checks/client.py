@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import http.client
 import json
+import re
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -87,9 +89,14 @@ def _parse(raw: bytes) -> Any:
         return text
 
 
+_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
+
+
 def shorten(value: Any, length: int = 300) -> str:
-    """A value on one line, cut where it gets long."""
+    """A value on one line, cut where it gets long; of an HTML page its title."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if title := _TITLE.search(text):
+        text = html.unescape(title[1])
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 3] + "..."
 

@@ -37,7 +37,7 @@ def _details(result: ItemResult) -> list[str]:
     details = result.message.splitlines()
     if result.status is Status.FAILED:
         details.append(f"hint     python3 tutorial.py hint {result.id}")
-        details.append(f"read     docs/{result.docs}".replace("/#", ".md#"))
+        details.append(f"read     {result.docs.partition('/#')[0]}/README.md")
     return details
 
 

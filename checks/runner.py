@@ -19,7 +19,7 @@ from checks.errors import Blocked, EnvironmentFault, NotYet
 from checks.items import Item, items_of
 from checks.results import ItemResult, Report, Status
 from checks.sandbox import Sandbox
-from checks.spares import Spares
+from checks.spares import Spares, WarmSpares
 
 OnResult = Callable[[ItemResult], None]
 
@@ -28,11 +28,15 @@ class Session:
     """Judges one project, once or again and again; keeps its scratch copy in between."""
 
     def __init__(
-        self, directory: Path, python: str | None = None, *, spares: Spares | None = None
+        self, directory: Path, python: str | None = None, *, warm: bool = False
     ) -> None:
+        """`python` is the project's interpreter (see checks.project.find).
+
+        A `warm` session starts interpreters between two runs, so that the next is faster.
+        """
         self.directory = Path(directory).absolute()
         self.python = python
-        self._spares = spares or Spares()
+        self._spares = WarmSpares() if warm else Spares()
         self._sandbox: Sandbox | None = None
         self._runs = 0
 

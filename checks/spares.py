@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shutil
 from pathlib import Path
 
 from checks.processes import Process
 from checks.sandbox import Sandbox
+
+_SPARE = Path(__file__).parent / "probes" / "spare.py"
+# What a migrated database depends on. A watch trusts these names; a check trusts nothing.
+_SHAPES_DATABASE = re.compile(r"migrations|models|settings|apps\.py|requirements|\.env")
+# What a spare interpreter has imported before it sees the project (probes/spare.py).
+_PRELOADED = {"asgiref", "autobahn", "channels", "channels_redis", "daphne", "django", "jwt"}
+_PRELOADED |= {"redis", "twisted", "zope"}
 
 
 class Spares:
@@ -30,3 +41,69 @@ class Spares:
 
     def close(self) -> None:
         """End the interpreters that nobody took."""
+
+
+class WarmSpares(Spares):
+    """Interpreters that have imported the libraries and wait for the learner's code.
+
+    Each is used once, so every run still gets processes that never saw the project before.
+    """
+
+    def __init__(self, count: int = 2) -> None:
+        self._count = count
+        self._waiting: list[Process] = []
+        self._sandbox: Sandbox | None = None
+        self._database: Path | None = None
+
+    def prepare(self, sandbox: Sandbox) -> None:
+        if sandbox is not self._sandbox or _reshapes(sandbox.changed):
+            self._database = None
+        if sandbox is not self._sandbox:
+            self.close()
+        self._sandbox = sandbox
+
+    def refill(self, env: dict[str, str]) -> None:
+        """Start interpreters up to the count; call it when a run is over."""
+        if self._sandbox is None or self._shadows_a_library():
+            return
+        env = env | {"NUMENEON_SPARE": "1"}
+        project = self._sandbox.project
+        while len(self._waiting) < self._count:
+            argv = [project.python, _SPARE]
+            self._waiting.append(Process(argv, cwd=project.backend, env=env))
+
+    def take(self, argv: list[str], env: dict[str, str]) -> Process | None:
+        known = argv[0] == "manage.py" or argv[:2] == ["-m", "daphne"]
+        while known and self._waiting:
+            process = self._waiting.pop(0)
+            if process.exit_code is None:
+                process.say(json.dumps({"argv": argv, "env": env}))
+                return process
+        return None
+
+    def reuse_database(self, path: Path) -> bool:
+        if self._database is None or not self._database.is_file():
+            return False
+        shutil.copyfile(self._database, path)
+        return True
+
+    def keep_database(self, path: Path) -> None:
+        if self._sandbox and path.is_file():
+            kept = self._sandbox.folder / "migrated.sqlite3"
+            shutil.copyfile(path, kept)
+            self._database = kept
+
+    def close(self) -> None:
+        for process in self._waiting:
+            process.kill()
+        self._waiting.clear()
+
+    def _shadows_a_library(self) -> bool:
+        """A project with a folder called `channels` must meet it before the library."""
+        assert self._sandbox
+        names = os.listdir(self._sandbox.project.backend)
+        return any(name.removesuffix(".py") in _PRELOADED for name in names)
+
+
+def _reshapes(changed: set[str]) -> bool:
+    return any(_SHAPES_DATABASE.search(name) for name in changed)

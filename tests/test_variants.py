@@ -1,4 +1,13 @@
-"""Every item can fail, fails alone, and accepts code that is written another way."""
+"""Every item can fail, fails alone, and accepts code that is written another way.
+
+What a learner reads after one of the most likely mistakes is kept in golden/, a file a
+variant. `UPDATE_GOLDEN=1 python3 tutorial.py test -k variant` writes those that exist anew:
+read the difference before you keep it. An empty new file there asks for one more.
+"""
+
+import os
+import re
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +19,19 @@ from checks.runner import Session
 from tests.variants import Variant, variants_of
 
 
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def _name(step: course.Step, variant: Variant) -> str:
+    kind = "correct" if variant.passes else "broken"
+    words = re.sub(r"[^A-Za-z0-9]+", "-", variant.label).strip("-").lower()
+    return f"{step.number:02}-{variant.item}-{kind}-{words}"
+
+
 def _cases():
     for step in course.steps():
         for variant in variants_of(step):
-            kind = "correct" if variant.passes else "broken"
-            name = f"step{step.number:02}-{variant.item}-{kind}-{variant.label}"
-            yield pytest.param(step, variant, id=name.replace(" ", "_"))
+            yield pytest.param(step, variant, id=_name(step, variant))
 
 
 @pytest.mark.parametrize(("step", "variant"), _cases())
@@ -28,6 +44,35 @@ def test_variant_gets_its_verdict(step, variant, tmp_path, interpreter):
         report = session.run(step.number)
 
     _assert_verdict(report, variant)
+    _assert_golden(report, GOLDEN / f"{_name(step, variant)}.txt")
+
+
+def _assert_golden(report: Report, file: Path) -> None:
+    """The failure reads as it was agreed to read, where that is kept."""
+    if not file.exists():
+        return
+    [failure] = [result for result in report.items if result.status is Status.FAILED]
+    text = _without_chance(line(failure), report.project)
+    if os.environ.get("UPDATE_GOLDEN"):
+        file.write_text(text, "utf-8")
+    assert text == file.read_text("utf-8")
+
+
+def _without_chance(text: str, project: str) -> str:
+    """The text without what differs from run to run: folders, ports, tokens, clock times."""
+    text = text.replace(project, "<project>")
+    text = re.sub(r"/\S*?/site-packages/", "<packages>/", text)
+    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:<port>", text)
+    text = re.sub(r"eyJ[\w.-]+", "<token>", text)
+    return re.sub(r"\d\d:\d\d:\d\d[.,]?\d*", "<time>", text) + "\n"
+
+
+def test_golden_messages_belong_to_variants():
+    """There are at least twenty, and none is left over from a variant that has gone."""
+    kept = {file.stem for file in GOLDEN.glob("*.txt")}
+
+    assert len(kept) >= 20
+    assert kept <= {case.id for case in _cases()}
 
 
 def _assert_verdict(report: Report, variant: Variant) -> None:

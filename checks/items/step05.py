@@ -45,7 +45,7 @@ def imports_come_after_setup(bench: Bench) -> None:
     file = bench.project.relative(_asgi_file(bench))
     early = first_early_import(_asgi_file(bench))
     raise NotYet(
-        f"importing {bench.project.asgi} in a fresh process stopped: {_last(bench, log)}",
+        f"importing {bench.project.asgi} in a fresh process stopped: {log}",
         expected="os.environ.setdefault(), then get_asgi_application(), then the other imports",
         look_at=Place(file, early.line, early.text) if early else bench.place_in(log),
         todo="move that import below the line that calls get_asgi_application(); "
@@ -131,6 +131,8 @@ def greet(bench: Bench, server: Server) -> None:
                 server.way = way
                 return
             seen.append(f"token by {way}: {socket}")
+    if error := bench.last_error(server):
+        seen.append(f"the server's last error: {error}")
     raise NotYet(
         "\n".join(seen),
         expected='first frame {"type": "connection_established", "message": "Connected as '
@@ -150,13 +152,16 @@ def _is_greeting(frame: object, user_id: int) -> bool:
 def refuse(bench: Bench, token: str | None, who: str) -> None:
     """Connect with that token and expect an accepted socket that is closed with 4401."""
     with bench.daphne.socket(token) as socket:
-        code = socket.until_closed(patience=5)
-        if code != 4401 or any(_greets(frame) for frame in socket.frames):
+        while (frame := socket.receive(patience=5)) is not None and not _greets(frame):
+            pass
+        if socket.close_code != 4401:
             raise NotYet(
                 f"{who}: {socket}",
                 expected="accepted and closed with 4401, without a greeting: a close before "
                 "accept() reaches a browser as a bare 1006",
-                look_at=bench.place_in(bench.daphne.process.log()) or _asgi_place(bench),
+                look_at=bench.place_in(bench.daphne.process.log()),
+                todo="find out what this client is in scope['user'], and what connect() does "
+                "with somebody who is not authenticated",
             )
 
 
@@ -264,7 +269,7 @@ def unknown_path_is_refused(bench: Bench) -> None:
             )
         if socket.refused >= 500:
             raise NotYet(
-                f"/ws/no-such-thing/: {socket}; {_last(bench, bench.daphne.process.log())}",
+                f"/ws/no-such-thing/: {socket}; {bench.last_error(bench.daphne)}",
                 expected="the handshake is refused with HTTP 403 or 404, without an error",
                 look_at=_asgi_place(bench),
             )
@@ -286,11 +291,15 @@ def unknown_path_is_refused(bench: Bench) -> None:
 def runserver_greets_too(bench: Bench) -> None:
     """`manage.py runserver` says ASGI/Daphne, and a valid token is greeted there as well."""
     log = bench.runserver.process.log()
-    if "ASGI" not in log:
+    if "Starting ASGI" not in log:
+        said = re.search(r"^Starting .*", log, re.MULTILINE)
         raise NotYet(
-            f"runserver printed:\n{bench.sandbox.as_learner(log)}",
-            expected="Starting ASGI/Daphne development server",
-            look_at=Place(bench.project.relative(bench.project.settings_file)),
+            f"runserver says: {said[0] if said else log}",
+            expected="Starting ASGI/Daphne ... development server",
+            look_at=Place(
+                bench.project.relative(bench.project.settings_file), symbol="INSTALLED_APPS"
+            ),
+            todo='put "daphne" first in INSTALLED_APPS: it replaces the runserver command',
         )
     greet(bench, bench.runserver)
 
@@ -306,9 +315,3 @@ def _asgi_place(bench: Bench) -> Place:
 
 def _facts(bench: Bench) -> dict:
     return bench.facts_of(bench.daphne.process) or {}
-
-
-def _last(bench: Bench, log: str) -> str:
-    from checks.bench import last_words
-
-    return last_words(bench.sandbox.as_learner(log))

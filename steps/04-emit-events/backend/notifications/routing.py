@@ -1,0 +1,10 @@
+"""The addresses of the WebSockets, as urls.py has those of HTTP."""
+
+from django.urls import re_path
+
+from notifications.consumers import NotificationConsumer
+
+websocket_urlpatterns = [
+    # The last slash is optional: unlike HTTP, a WebSocket cannot be redirected to it.
+    re_path(r"^ws/notifications/?$", NotificationConsumer.as_asgi()),
+]
