@@ -1,7 +1,11 @@
 """Sending something to people who are connected."""
 
+import asyncio
+
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+
+SEND_TIMEOUT = 2  # seconds
 
 
 def user_group(user_id):
@@ -20,4 +24,6 @@ async def send_to_groups(groups, event):
     """Put one event into each of these groups."""
     layer = get_channel_layer()
     for group in groups:
-        await layer.group_send(group, event)
+        # A Redis that hangs makes senders queue up: without this, their waits add up.
+        async with asyncio.timeout(SEND_TIMEOUT):
+            await layer.group_send(group, event)

@@ -1,5 +1,6 @@
 """Sending something to people who are connected."""
 
+import asyncio
 import logging
 
 from asgiref.sync import async_to_sync
@@ -7,6 +8,8 @@ from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
+
+SEND_TIMEOUT = 2  # seconds
 
 
 def user_group(user_id):
@@ -35,4 +38,6 @@ async def send_to_groups(groups, event):
     """Put one event into each of these groups."""
     layer = get_channel_layer()
     for group in groups:
-        await layer.group_send(group, event)
+        # A Redis that hangs makes senders queue up: without this, their waits add up.
+        async with asyncio.timeout(SEND_TIMEOUT):
+            await layer.group_send(group, event)

@@ -1,10 +1,12 @@
 """Who gets a notification."""
 
+import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
 from asgiref.sync import sync_to_async
 
+from notifications import services
 from notifications.services import send_notification
 from notifications.tests.sockets import greeted, socket_for
 from users.models import User
@@ -67,3 +69,17 @@ async def test_notification_for_nobody_is_nothing():
         await send([])
 
         assert await socket.receive_nothing()
+
+
+async def test_layer_that_hangs_is_given_up(monkeypatch):
+    """A sender does not wait for ever."""
+
+    class HangingLayer:
+        async def group_send(self, group, event):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(services, "get_channel_layer", HangingLayer)
+    monkeypatch.setattr(services, "SEND_TIMEOUT", 0.01)
+
+    with pytest.raises(TimeoutError):
+        await send([7])

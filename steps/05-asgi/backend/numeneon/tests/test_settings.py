@@ -8,21 +8,33 @@ from pathlib import Path
 import pytest
 
 BACKEND = Path(__file__).resolve().parent.parent.parent
+VARIABLES = {
+    "DEBUG",
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "DJANGO_SETTINGS_MODULE",
+}
+
+
+def python(*arguments, **environment):
+    """Run Python in the project, with these of the variables and no others."""
+    rest = {key: value for key, value in os.environ.items() if key not in VARIABLES}
+    return subprocess.run(
+        [sys.executable, "-B", *arguments],
+        capture_output=True,
+        check=False,
+        cwd=BACKEND,
+        env=rest | environment,
+        text=True,
+    )
 
 
 def setting(expression, **environment):
     """Load the settings under this environment; return what they say, or the error."""
     code = f"from numeneon import settings as s; print({expression})"
-    names = {"DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"}
-    clean = {key: value for key, value in os.environ.items() if key not in names}
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", code],
-        capture_output=True,
-        check=False,
-        cwd=BACKEND,
-        env=clean | environment,
-        text=True,
-    )
+    done = python("-c", code, **environment)
     return (done.stdout or done.stderr.splitlines()[-1]).strip()
 
 

@@ -1,15 +1,11 @@
 """The application that the server runs."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 from channels.testing import HttpCommunicator, WebsocketCommunicator
 from rest_framework_simplejwt.tokens import AccessToken
 
 from numeneon.asgi import application
-from numeneon.tests.test_settings import BACKEND
+from numeneon.tests.test_settings import python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,16 +24,7 @@ def socket(path="/ws/notifications/", origin=LOCAL, token="x"):
 
 def test_asgi_can_be_imported_first():
     """A server imports this module in a process that knows nothing of Django yet."""
-    clean = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
-
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", "import numeneon.asgi"],
-        capture_output=True,
-        check=False,
-        cwd=BACKEND,
-        env=clean,
-        text=True,
-    )
+    done = python("-c", "import numeneon.asgi")
 
     assert done.returncode == 0, done.stderr
 

@@ -8,26 +8,34 @@ from pathlib import Path
 import pytest
 
 BACKEND = Path(__file__).resolve().parent.parent.parent
+VARIABLES = {
+    "DEBUG",
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "RENDER_EXTERNAL_HOSTNAME",
+    "DJANGO_SETTINGS_MODULE",
+}
 
 PRODUCTION = {
     "DEBUG": "false",
-    "SECRET_KEY": "V1IfDa1JkQEEkz8Hf5qVtV5hVYrQWbPRkkiM7zTgXvY=",
-    "DATABASE_URL": "postgres://user:password@database/numeneon",
+    "SECRET_KEY": "x" * 44,  # as long as those that Render generates
+    "DATABASE_URL": "postgres://database/numeneon",
     "REDIS_URL": "redis://redis:6379",
     "RENDER_EXTERNAL_HOSTNAME": "numeneon.onrender.com",
 }
 
 
 def python(*arguments, **environment):
-    """Run Python in the project, with these variables and no others of ours."""
-    names = {*PRODUCTION, "ALLOWED_HOSTS"}
-    clean = {key: value for key, value in os.environ.items() if key not in names}
+    """Run Python in the project, with these of the variables and no others."""
+    rest = {key: value for key, value in os.environ.items() if key not in VARIABLES}
     return subprocess.run(
         [sys.executable, "-B", *arguments],
         capture_output=True,
         check=False,
         cwd=BACKEND,
-        env=clean | environment,
+        env=rest | environment,
         text=True,
     )
 
