@@ -24,23 +24,28 @@ _KEEPER = Path(__file__).parent / "probes" / "keeper.py"
 
 
 class Process:
-    """One program under our control, its newest output kept, its end certain."""
+    """One program under our control: some of its output kept, its end certain."""
 
     def __init__(
         self, argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], **popen: Any
     ) -> None:
         self.argv = [str(part) for part in argv]
-        self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
+        self._first: list[str] = []
+        self._newest: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
+        # Nobody writes to this pipe: it closes when we end, however, and says so (guard).
+        theirs, ours = os.pipe()
+        self._pipe: int | None = ours
         self._popen = subprocess.Popen(
             self.argv,
             cwd=cwd,
-            env=dict(env),
-            stdin=subprocess.PIPE,
+            env={**env, "NUMENEON_PIPE": str(os.fstat(theirs).st_ino)},
+            stdin=theirs,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             **_own_group(),
             **popen,
         )
+        os.close(theirs)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -51,13 +56,17 @@ class Process:
     def _read(self) -> None:
         assert self._popen.stdout
         while line := self._popen.stdout.readline(_LONGEST_LINE):
-            self._lines.append(line.decode("utf-8", errors="replace").rstrip("\r\n"))
+            text = line.decode("utf-8", errors="replace").rstrip("\r\n")
+            (self._first if len(self._first) < _KEPT_LINES else self._newest).append(text)
 
-    def log(self, last: int = _KEPT_LINES) -> str:
-        """The last lines that it printed, complete if it has ended."""
+    def log(self, last: int = 2 * _KEPT_LINES) -> str:
+        """The last of the lines kept, which are its first and its newest ones.
+
+        They are complete if it has ended.
+        """
         if self.exit_code is not None:
             self._reader.join(timeout=2)
-        return "\n".join(list(self._lines)[-last:])
+        return "\n".join([*self._first, *self._newest][-last:])
 
     @property
     def exit_code(self) -> int | None:
@@ -65,9 +74,8 @@ class Process:
 
     def say(self, line: str) -> None:
         """Write one line to its standard input."""
-        assert self._popen.stdin
-        self._popen.stdin.write(line.encode() + b"\n")
-        self._popen.stdin.flush()
+        assert self._pipe is not None
+        os.write(self._pipe, line.encode() + b"\n")
 
     def wait(self, seconds: float) -> int | None:
         """Its exit status, or None if it is still running after that many seconds."""
@@ -91,9 +99,11 @@ class Process:
                 os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
         self._reader.join(timeout=2)
-        for pipe in (self._popen.stdin, self._popen.stdout):
-            with contextlib.suppress(OSError):
-                pipe and pipe.close()
+        if self._pipe is not None:
+            os.close(self._pipe)
+            self._pipe = None
+        if self._popen.stdout:
+            self._popen.stdout.close()
 
 
 def kept(argv: Sequence[str | Path], *, user: int | None = None, **options: Any) -> Process:

@@ -33,7 +33,11 @@ class Sandbox:
             project, root=root, backend=root / project.backend.relative_to(project.root)
         )
         self.changed: set[str] = set()
-        self.refresh()
+        try:
+            self.refresh()
+        except BaseException:
+            self.close()
+            raise
 
     def refresh(self) -> set[str]:
         """Bring the copy up to date; returns the changed paths, relative to the project."""

@@ -93,8 +93,6 @@ def run(home: Path, argv: Sequence[str]) -> int:
         return cli.main(argv)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package in {"", "checks", "tools", "workshop"}:
-            raise
         (home / ".venv" / STAMP).unlink(missing_ok=True)
         print(
             f"The package {package} is missing from {home / '.venv'}. "

@@ -32,6 +32,15 @@ item failed, 2 wrong usage, 3 the environment is at fault, 130 stopped with Ctrl
 Command = Callable[[Home, argparse.Namespace], int]
 
 
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps paragraphs, and a command's help on the command's own line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26)
+        # argparse forgets the indentation of commands when it measures the longest one.
+        self._action_max_length = max(self._action_max_length, len("    propagate"))
+
+
 class Parser(argparse.ArgumentParser):
     """Answers wrong usage with one sentence and where to read more, exit status 2."""
 
@@ -61,9 +70,9 @@ def main(argv: Sequence[str] | None = None, home: Home | None = None) -> int:
     except BrokenPipeError:
         _close_output()
         return Exit.PASSED
-    except ModuleNotFoundError:
-        raise  # a damaged environment; bootstrap repairs it
     except Exception as error:
+        if is_missing_package(error):
+            raise  # a damaged environment, which bootstrap repairs
         complain(own_fault(home or here(), error))
         return Exit.ENVIRONMENT
 
@@ -77,6 +86,13 @@ def end_cleanly() -> None:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name) and threading.current_thread() is threading.main_thread():
             signal.signal(getattr(signal, name), end)
+
+
+def is_missing_package(error: Exception) -> bool:
+    """Whether a package from requirements.txt is not there."""
+    if not isinstance(error, ModuleNotFoundError):
+        return False
+    return (error.name or "").partition(".")[0] not in {"", "checks", "tools", "workshop"}
 
 
 def own_fault(home: Home, error: Exception) -> str:
@@ -112,7 +128,7 @@ def parser() -> Parser:
         prog=COMMAND,
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
         allow_abbrev=False,
     )
     top.set_defaults(run="start:start")
@@ -162,9 +178,9 @@ def _check(commands: argparse._SubParsersAction[Parser]) -> None:
         "check:check",
         "judge your project with a step's checklist",
         "With --url it judges a live deployment instead, with two accounts that exist there. "
-        "Their passwords may also come from the variables NUMENEON_LOGIN_1 and "
-        "NUMENEON_LOGIN_2 (EMAIL:PASSWORD), which keeps them out of the shell's history; "
-        "a password that is left out is asked for.",
+        "They may also come from the variables NUMENEON_LOGIN_1 and NUMENEON_LOGIN_2 "
+        "(EMAIL:PASSWORD), which keeps passwords out of the shell's history; a password that "
+        "is left out is asked for.",
     )
     made.add_argument(
         "step", metavar="STEP", nargs="?", help="default: the first unfinished one"
@@ -293,6 +309,7 @@ def _propagate(commands: argparse._SubParsersAction[Parser]) -> None:
         "nothing. final/ is made equal to the last step.",
     )
     made.add_argument("step", metavar="STEP")
+    made.add_argument("--to", metavar="STEP", help="the last step to carry them into")
 
 
 def _test(commands: argparse._SubParsersAction[Parser]) -> None:

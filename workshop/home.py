@@ -24,10 +24,10 @@ def _items_of(number: int) -> tuple[Item, ...]:
     return items_of(number)
 
 
-def _session(directory: Path, python: str | None) -> Any:
+def _session(directory: Path, python: str | None, *, warm: bool = False) -> Any:
     from checks.runner import Session
 
-    return Session(directory, python)
+    return Session(directory, python, warm=warm)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Home:
     root: Path
     steps: tuple[Step, ...]
     items_of: Callable[[int], Sequence[Item]] = _items_of
-    session: Callable[[Path, str | None], Any] = _session
+    session: Callable[..., Any] = _session
 
     @property
     def workspace(self) -> Path:

@@ -45,9 +45,10 @@ CAUSES = (
     ),
     (
         r"No matching distribution found|Could not find a version that satisfies",
-        "A package has no build for this Python or this kind of machine. Python 3.11 to 3.14 "
-        "on Linux, macOS and Windows (x86-64; on ARM, Linux and macOS) are known to work; on "
-        "Windows on ARM use the 64-bit Intel Python.",
+        "The package index gave no build of a package for this Python and this kind of machine. "
+        "Either it could not be reached: then start again with a connection. Or there is none: "
+        "Python 3.11 to 3.14 on Linux, macOS and 64-bit Windows are known to work (on Windows "
+        "on ARM, the Intel Python).",
     ),
     (
         r"Permission denied|Errno 13|Access is denied",
@@ -235,7 +236,8 @@ def explain(lines: Iterable[str], log: Path, what: str) -> str:
     cause = next(
         (words for pattern, words in CAUSES if re.search(pattern, text, re.I)), None
     )
-    said = [f"    {line[:160]}" for line in lines[-6:]]
+    told = [line for line in lines if not line.startswith("Ignoring ")]
+    said = [f"    {line[:160]}" for line in told[-6:]]
     return "\n".join(
         [
             cause

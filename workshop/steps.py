@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 
 from checks.course import Step
 from workshop.errors import Exit
@@ -37,9 +36,9 @@ def table(progress: Progress, *, colour: bool) -> str:
 
 def _fitted(line: str, here: bool, done: bool, colour: bool) -> str:
     """A line cut to the terminal, then coloured: cutting a coloured line would cut codes."""
-    line = (
-        textwrap.shorten(line, width()) if len(line.rstrip()) > width() else line.rstrip()
-    )
+    line = line.rstrip()
+    if len(line) > width():
+        line = line[: width() - 3].rstrip() + "..."
     if here:
         return paint(line, "bold", colour=colour)
     return paint(line, "green", colour=colour) if done else line

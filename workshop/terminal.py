@@ -83,9 +83,9 @@ def say(*lines: str) -> None:
     print(*lines, sep="\n", flush=True)
 
 
-def complain(text: str) -> None:
-    """Print a sentence to standard error."""
-    print(text, file=sys.stderr, flush=True)
+def complain(*lines: str) -> None:
+    """Print lines to standard error."""
+    print(*lines, sep="\n", file=sys.stderr, flush=True)
 
 
 def plural(number: int, noun: str) -> str:

@@ -71,7 +71,10 @@ class Watch:
     def run(self, python: str | None) -> int:
         """Check now, then at each save. Ends at q, Ctrl-C, or when the folder has gone."""
         try:
-            with Keys() as keys, self.home.session(self.project, python) as session:
+            with (
+                Keys() as keys,
+                self.home.session(self.project, python, warm=True) as session,
+            ):
                 self.judge(session)
                 self.invite(keys)
                 for key in events(self.project, keys):
@@ -127,6 +130,7 @@ class Watch:
         elif following is None:
             say("That was the last step: all steps are finished.")
         else:
+            check.require_items(self.home, following, ())
             self.step = following
             say("", *check.what_next(self.home, following))
             self.judge(session)

@@ -45,8 +45,9 @@ def main():
     task = json.loads(sys.stdin.buffer.raw.readline() or "null")
     if task is None:
         return
+    pipe = os.environ["NUMENEON_PIPE"]
     os.environ.clear()
-    os.environ.update(task["env"])
+    os.environ.update(task["env"], NUMENEON_PIPE=pipe)
     sitecustomize.end_with_parent()
     _become(task["argv"])
 

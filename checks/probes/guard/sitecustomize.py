@@ -51,10 +51,17 @@ def _scratch_databases(settings, path):
         return {
             "ENGINE": engine,
             "NAME": path if alias == "default" else f"{path}.{alias}",
-            "OPTIONS": {**options, "timeout": 20},
+            "OPTIONS": {**_patient_writes(), **options, "timeout": 20},
         }
 
     return {alias: scratch(alias) for alias in {"default", *settings.DATABASES}}
+
+
+def _patient_writes():
+    """Items run side by side: without this SQLite answers a second writer with "locked"."""
+    import django
+
+    return {"transaction_mode": "IMMEDIATE"} if django.VERSION >= (5, 1) else {}
 
 
 def _verify_database(settings, plan):
@@ -116,12 +123,15 @@ def _guard_settings():
     conf.Settings = GuardedSettings
 
 
-def _started_by_the_tool():
-    """Programs that the project starts itself inherit our folder, but not the pipe."""
-    return os.environ.get("NUMENEON_PARENT") == str(os.getppid())
+def _holds_the_pipe():
+    """Programs that the project starts inherit our folder, but seldom the tool's pipe."""
+    try:
+        return str(os.fstat(0).st_ino) == os.environ.get("NUMENEON_PIPE")
+    except OSError:
+        return False
 
 
 if _plan() is not None:
     _guard_settings()
-    if _started_by_the_tool() and "NUMENEON_SPARE" not in os.environ:
+    if _holds_the_pipe() and "NUMENEON_SPARE" not in os.environ:
         end_with_parent()

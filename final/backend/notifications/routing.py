@@ -1,0 +1,13 @@
+"""The addresses of the WebSockets, as urls.py has those of HTTP."""
+
+from channels.security.websocket import WebsocketDenier
+from django.urls import re_path
+
+from notifications.consumers import NotificationConsumer
+
+websocket_urlpatterns = [
+    # The last slash is optional: unlike HTTP, a WebSocket cannot be redirected to it.
+    re_path(r"^ws/notifications/?$", NotificationConsumer.as_asgi()),
+    # Any other address is refused with HTTP 403; without this, it is an exception.
+    re_path(r"", WebsocketDenier.as_asgi()),
+]

@@ -1,0 +1,186 @@
+"""The steps share nothing at run time and stay consistent: what a snapshot may differ in."""
+
+import difflib
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from checks import course
+from checks.items import items_of
+from checks.source import extract
+
+STEPS = course.steps()
+LATER = STEPS[1:]
+by_slug = {"ids": lambda step: step.slug}
+# What learners must never find in a step, and what a careless `git add` puts there.
+LITTER = re.compile(r"(__pycache__|\.pyc$|sqlite3|\.pytest_cache|(^|/)\.?venv/|\.env$|\.log$)")
+SECRET = re.compile(r"""(SECRET_KEY|PASSWORD|TOKEN)\s*=\s*["'][^"']{8,}["']|BEGIN .*KEY""")
+
+
+def texts(step: course.Step) -> dict[str, str]:
+    """Every file of a step: its path below the folder, and its text."""
+    return {
+        path.relative_to(step.folder).as_posix(): path.read_text("utf-8")
+        for path in sorted(step.folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def free(path: str) -> bool:
+    """README and tests go with every step."""
+    return path == "README.md" or "/tests/" in path
+
+
+def changes(step: course.Step) -> dict[str, tuple[str, str]]:
+    """The paths that differ from the step before, with the text before and after."""
+    before, after = texts(course.step(step.number - 1)), texts(step)
+    return {
+        path: (before.get(path, ""), after.get(path, ""))
+        for path in before.keys() | after.keys()
+        if before.get(path) != after.get(path)
+    }
+
+
+def hunks(before: str, after: str) -> list[tuple[list[str], list[str]]]:
+    """What was removed and what was put there instead, hunk by hunk."""
+    old, new = before.splitlines(), after.splitlines()
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    return [
+        (old[a:b], new[c:d]) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"
+    ]
+
+
+@pytest.mark.parametrize("step", LATER, **by_slug)
+def test_step_touches_what_it_declares(step):
+    """A step changes only the paths that the course lists for it."""
+    touched = [path for path in changes(step) if not free(path)]
+
+    strays = [path for path in touched if not any(fnmatch(path, p) for p in step.touches)]
+    assert strays == []
+
+
+@pytest.mark.parametrize("step", LATER, **by_slug)
+def test_step_keeps_its_budget(step):
+    """A step adds no more lines than the course allows it."""
+    added = sum(
+        len(new)
+        for path, (before, after) in changes(step).items()
+        if not free(path)
+        for _, new in hunks(before, after)
+    )
+
+    assert added <= step.adds
+
+
+@pytest.mark.parametrize("step", LATER, **by_slug)
+def test_step_does_not_reformat(step):
+    """No hunk of a step changes nothing but white space."""
+    for path, (before, after) in changes(step).items():
+        for old, new in hunks(before, after):
+            squeezed = ["".join("".join(lines).split()) for lines in (old, new)]
+            assert squeezed[0] != squeezed[1] or not squeezed[0], f"{path}: {new}"
+
+
+@pytest.mark.parametrize("step", LATER, **by_slug)
+def test_step_keeps_what_was_pinned(step):
+    """A requirement keeps its version and its words from one step to the next."""
+    before, after = (
+        texts(each)["requirements.txt"].splitlines()
+        for each in (course.step(step.number - 1), step)
+    )
+
+    assert [line for line in before if line not in after] == []
+
+
+@pytest.mark.parametrize("step", STEPS, **by_slug)
+def test_requirements_are_pinned(step):
+    """Learners install exact versions, the ones that the tutorial's own lock file has."""
+    locked = (course.ROOT / "requirements.txt").read_text("utf-8").lower()
+
+    for line in texts(step)["requirements.txt"].splitlines():
+        requirement = line.split("#")[0].strip().lower()
+        name, version = re.fullmatch(r"([\w-]+)(?:\[[\w,]+\])?==([\w.]+)", requirement).groups()
+        assert re.search(rf"^{name}(\[[\w,]+\])?=={re.escape(version)}\b", locked, re.M), line
+
+
+@pytest.mark.parametrize("step", LATER, **by_slug)
+def test_manage_py_is_the_same_everywhere(step):
+    """A file that no step teaches does not change."""
+    assert "backend/manage.py" not in changes(step)
+
+
+@pytest.mark.parametrize("step", LATER, **by_slug)
+def test_migrations_are_only_added(step):
+    """Nobody has to throw their database away: a migration, once there, stays as it is."""
+    before, after = texts(course.step(step.number - 1)), texts(step)
+    migrations = {path: text for path, text in before.items() if "/migrations/" in path}
+
+    assert migrations == {path: after.get(path) for path in migrations}
+
+
+@pytest.mark.parametrize("step", STEPS, **by_slug)
+def test_step_holds_no_litter_and_no_secret(step):
+    """A step is what its readers should see, and nothing that production could run with."""
+    for path, text in texts(step).items():
+        assert not LITTER.search(path), path
+        assert not free(path) or "\r" not in text
+        if not free(path) and path != "backend/conftest.py":
+            assert not SECRET.search(text), path
+
+
+@pytest.mark.parametrize("step", STEPS, **by_slug)
+def test_settings_keep_the_order_of_their_sections(step):
+    """Settings have the same sections in the same order in every step."""
+    order = ["Paths", "Secrets", "Apps", "Middleware", "Data", "Auth", "REST", "Real-time"]
+    order += ["Production"]
+    settings = texts(step)["backend/numeneon/settings.py"]
+    sections = re.findall(r"^# ([A-Z][\w-]+)$", settings, re.MULTILINE)
+
+    assert sections == [name for name in order if name in sections]
+    assert sections[:7] == order[:7]
+
+
+def test_final_is_the_last_step():
+    """final/ is a real copy of the last step, byte for byte."""
+
+    def contents(folder: Path) -> dict[str, bytes]:
+        return {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+
+    assert contents(course.ROOT / "final") == contents(STEPS[-1].folder)
+
+
+@pytest.mark.parametrize("step", STEPS, **by_slug)
+def test_readme_is_short_and_says_what_to_do(step):
+    """A step's README names it, its goal, what changed, how to run and to test it."""
+    readme = texts(step)["README.md"]
+
+    assert readme.startswith(f"# Step {step.number:02}")
+    assert len(readme.splitlines()) <= 30
+    for part in ("**Goal.**", "**Run it", "**Test it"):
+        assert part in readme
+
+
+@pytest.mark.parametrize("step", STEPS, **by_slug)
+def test_hints_lead_to_code_that_is_there(step):
+    """The third hint of every item is a place in the step's own folder."""
+    for item in items_of(step.number):
+        file, _, symbol = item.hints.code.partition("::")
+        assert extract(step.folder / file, symbol or None).strip(), item.id
+
+
+def test_item_ids_are_unique_and_needs_come_first():
+    """An id names one item of the whole course; an item needs only earlier ones of its step."""
+    seen = set()
+    for step in STEPS:
+        own = set()
+        for item in items_of(step.number):
+            assert item.id not in seen | own
+            assert set(item.needs) <= own, item.id
+            own.add(item.id)
+        seen |= own

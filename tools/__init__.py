@@ -1,0 +1,1 @@
+"""Tools for those who write and maintain the tutorial."""

@@ -1,0 +1,105 @@
+"""`test`: everything that CI runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks.course import Step
+from workshop.errors import Exit
+from workshop.files import copy_tree
+from workshop.home import Home
+from workshop.terminal import has_colour, paint, say
+
+OURS = ("tutorial.py", "checks", "workshop", "tools", "tests", "benchmarks")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the whole: its name, whether it passed, the seconds it took."""
+
+    name: str
+    passed: bool
+    seconds: float
+
+
+def test(home: Home, arguments: argparse.Namespace) -> int:
+    """Run the linter, the formatter, our tests and each step's own; or only ours, with ARGS."""
+    extra = [text for text in arguments.arguments if text != "--"]
+    if extra:
+        stage = _shown("tests", _pytest(extra), home.root)
+        return Exit.PASSED if stage.passed else Exit.FAILED
+    ours = [name for name in OURS if (home.root / name).exists()]
+    stages = [
+        _shown("lint", [sys.executable, "-m", "ruff", "check", *ours], home.root),
+        _shown(
+            "format", [sys.executable, "-m", "ruff", "format", "--check", *ours], home.root
+        ),
+        *steps(home),
+        _shown("tests", _pytest([]), home.root),
+    ]
+    say("", *(summary(stage, colour=has_colour()) for stage in stages))
+    return Exit.PASSED if all(stage.passed for stage in stages) else Exit.FAILED
+
+
+def _pytest(extra: Sequence[str]) -> list[str]:
+    chosen = list(extra) or ["-n", "auto"]
+    return [sys.executable, "-m", "pytest", *chosen]
+
+
+def _shown(name: str, command: list[str], folder: Path) -> Stage:
+    """Run a program whose output is seen as it comes."""
+    say("", f"== {name}: {' '.join(command[1:])}")
+    start = time.monotonic()
+    done = subprocess.run(command, cwd=folder)
+    return Stage(name, done.returncode == 0, time.monotonic() - start)
+
+
+def steps(home: Home) -> list[Stage]:
+    """Each step's own tests, in a copy outside the repository, some at a time."""
+    say("", "== the steps' own tests, each in a copy of its own")
+    there = [step for step in home.steps if (home.root / "steps" / step.slug).is_dir()]
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        return list(pool.map(lambda step: step_tests(home, step), there))
+
+
+def step_tests(home: Home, step: Step) -> Stage:
+    """The tests of one step: its output is printed if they fail."""
+    start = time.monotonic()
+    steering = (
+        "DATABASE_URL",
+        "REDIS_URL",
+        "DJANGO_SETTINGS_MODULE",
+        "DEBUG",
+        "SECRET_KEY",
+    )
+    kept = {name: value for name, value in os.environ.items() if name not in steering}
+    with tempfile.TemporaryDirectory(prefix="numeneon-step-") as scratch:
+        copy = Path(scratch, step.slug)
+        copy_tree(home.folder(step), copy)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+            cwd=copy / "backend",
+            env=kept | {"PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    seconds = time.monotonic() - start
+    output = done.stdout.decode("utf-8", errors="replace").rstrip()
+    last = output.splitlines()[-1] if output else "no output"
+    say(f"steps/{step.slug}: {last}" if done.returncode == 0 else output)
+    return Stage(f"steps/{step.slug}", done.returncode == 0, seconds)
+
+
+def summary(stage: Stage, *, colour: bool) -> str:
+    """One line on a stage."""
+    mark, style = ("[x]", "green") if stage.passed else ("[ ]", "red")
+    return paint(f"{mark} {stage.name} ({stage.seconds:.1f} s)", style, colour=colour)
