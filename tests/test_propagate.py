@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.small import LETTERS, STEPS, read_tree, write_tree
+from tools import propagate
 from workshop import cli
 from workshop.home import Home
 
@@ -267,3 +268,35 @@ def test_no_commit_is_said(home: Home, capsys: pytest.CaptureFixture[str]) -> No
 
     assert cli.main(["propagate", "0"], home) == 3
     assert "There is no commit yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "merged"),
+    [
+        ("a\nb\n", "a\nnew\nb\n", "a\nB\n", "a\nnew\nB\n"),
+        ("a\nb\n", "a\nB\n", "a\nnew\nb\n", "a\nnew\nB\n"),
+        ("a\nb\nc\n", "a\nb\nnew\nc\n", "a\nB\nc\n", "a\nB\nnew\nc\n"),
+    ],
+)
+def test_neighbours_are_no_conflict(base: str, ours: str, theirs: str, merged: str) -> None:
+    """A line changed here and one added right beside it there go together."""
+    sides = (propagate.Version(side.encode()) for side in (base, ours, theirs))
+
+    assert propagate.merge(*sides, "file").content.decode() == merged
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs"),
+    [
+        ("a\nb\n", "a\nB\n", "a\nb!\n"),
+        ("a\nb\n", "b\nb\nnew\n", "a\nB\n"),
+        ("a\n", "a\nours\n", "a\ntheirs\n"),
+        ("ab\nb\n", "new\nab\nx\n", "ab\nB\n"),
+    ],
+)
+def test_what_is_no_neighbour_stays_a_conflict(base: str, ours: str, theirs: str) -> None:
+    """The same line changed twice, two additions in one place, or a line that stands twice."""
+    sides = (propagate.Version(side.encode()) for side in (base, ours, theirs))
+
+    with pytest.raises(propagate.Conflict):
+        propagate.merge(*sides, "file")

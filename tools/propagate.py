@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -217,7 +218,34 @@ def _merge_text(base: bytes, ours: bytes, theirs: bytes, name: str) -> bytes:
         return done.stdout
     if done.returncode > 127:
         raise GitTrouble(done.stderr.decode(errors="replace").strip())
-    raise Conflict(name, *_first_conflict(done.stdout))
+    merged = _settle_neighbours(done.stdout)
+    if _CONFLICT.search(merged):
+        raise Conflict(name, *_first_conflict(merged))
+    return merged
+
+
+_CONFLICT = re.compile(
+    rb"^<<<<<<< .*\n((?:.*\n)*?)\|\|\|\|\|\|\| .*\n((?:.*\n)*?)=======\n((?:.*\n)*?)>>>>>>> .*\n",
+    re.MULTILINE,
+)
+
+
+def _settle_neighbours(merged: bytes) -> bytes:
+    """Settle the conflicts in which one side only added lines beside what the other changed.
+
+    Git calls a change and its direct neighbour a conflict. Where all that both came from
+    still stands, once, on one side, the other side's version of it can take its place.
+    """
+
+    def settle(conflict: re.Match[bytes]) -> bytes:
+        ours, base, theirs = conflict.groups()
+        for added, changed in ((ours, theirs), (theirs, ours)):
+            before, found, after = (b"\n" + added).partition(b"\n" + base)
+            if base and found and (b"\n" + base) not in b"\n" + after:
+                return (before + b"\n" + changed + after)[1:]
+        return conflict[0]
+
+    return _CONFLICT.sub(settle, merged)
 
 
 def _first_conflict(merged: bytes) -> tuple[int, str]:

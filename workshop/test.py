@@ -13,13 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks.course import Step
+from checks.course import ROOT, Step
 from workshop.errors import Exit
 from workshop.files import copy_tree
 from workshop.home import Home
 from workshop.terminal import has_colour, paint, say
 
 OURS = ("tutorial.py", "checks", "workshop", "tools", "tests", "benchmarks")
+# A step's own tests run at least so many percent of the lines of its code.
+COVERAGE = ("--cov=.", f"--cov-config={ROOT / 'pyproject.toml'}", "--cov-fail-under=95")
+COVERAGE += ("--cov-report=",)
 
 
 @dataclass(frozen=True)
@@ -86,16 +89,17 @@ def step_tests(home: Home, step: Step) -> Stage:
         copy = Path(scratch, step.slug)
         copy_tree(home.folder(step), copy)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *COVERAGE],
             cwd=copy / "backend",
-            env=kept | {"PYTHONDONTWRITEBYTECODE": "1"},
+            env=kept
+            | {"PYTHONDONTWRITEBYTECODE": "1", "COVERAGE_FILE": str(Path(scratch, "coverage"))},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
     seconds = time.monotonic() - start
     output = done.stdout.decode("utf-8", errors="replace").rstrip()
-    last = output.splitlines()[-1] if output else "no output"
-    say(f"steps/{step.slug}: {last}" if done.returncode == 0 else output)
+    ends = " · ".join(output.splitlines()[-2:]) if output else "no output"
+    say(f"steps/{step.slug}: {ends}" if done.returncode == 0 else output)
     return Stage(f"steps/{step.slug}", done.returncode == 0, seconds)
 
 
