@@ -276,10 +276,11 @@ def test_no_commit_is_said(home: Home, capsys: pytest.CaptureFixture[str]) -> No
         ("a\nb\n", "a\nnew\nb\n", "a\nB\n", "a\nnew\nB\n"),
         ("a\nb\n", "a\nB\n", "a\nnew\nb\n", "a\nnew\nB\n"),
         ("a\nb\nc\n", "a\nb\nnew\nc\n", "a\nB\nc\n", "a\nB\nnew\nc\n"),
+        ("a\nb\n", "a\nnew\nB\n", "a\nB\n", "a\nnew\nB\n"),
     ],
 )
 def test_neighbours_are_no_conflict(base: str, ours: str, theirs: str, merged: str) -> None:
-    """A line changed here and one added right beside it there go together."""
+    """A line changed here and one added beside it there go together, a second time too."""
     sides = (propagate.Version(side.encode()) for side in (base, ours, theirs))
 
     assert propagate.merge(*sides, "file").content.decode() == merged

@@ -239,6 +239,8 @@ def _settle_neighbours(merged: bytes) -> bytes:
 
     def settle(conflict: re.Match[bytes]) -> bytes:
         ours, base, theirs = conflict.groups()
+        if theirs and b"\n" + theirs in b"\n" + ours:
+            return ours  # carried before
         for added, changed in ((ours, theirs), (theirs, ours)):
             before, found, after = (b"\n" + added).partition(b"\n" + base)
             if base and found and (b"\n" + base) not in b"\n" + after:

@@ -92,7 +92,10 @@ def step_tests(home: Home, step: Step) -> Stage:
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *COVERAGE],
             cwd=copy / "backend",
             env=kept
-            | {"PYTHONDONTWRITEBYTECODE": "1", "COVERAGE_FILE": str(Path(scratch, "coverage"))},
+            | {
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "COVERAGE_FILE": str(Path(scratch, "coverage")),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
