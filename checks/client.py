@@ -6,6 +6,8 @@ import html
 import http.client
 import json
 import re
+import socket
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -117,6 +119,7 @@ class Socket:
     close_code: int | None = None
     trouble: str = ""
     _connection: Any = None
+    _closing: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
     def open(
@@ -127,15 +130,20 @@ class Socket:
         subprotocols: list[str] | None = None,
         headers: dict[str, str] | None = None,
         patience: float = PATIENCE,
+        at: tuple[str, int] | None = None,
     ) -> Self:
-        """Try the handshake; a refusal or a dead server is a result, not an error."""
+        """Try the handshake; a refusal or a dead server is a result, not an error.
+
+        `at` is the host and port to connect to instead of the ones in the URL.
+        """
         from websockets.exceptions import InvalidHandshake, InvalidStatus
         from websockets.sync.client import connect
 
         found = cls(url, offered=list(subprotocols or ()))
         try:
-            found._connection = connect(
+            opening = connect(
                 url,
+                sock=socket.create_connection(at, timeout=patience) if at else None,
                 origin=origin,
                 subprotocols=subprotocols,
                 additional_headers=headers,
@@ -144,6 +152,7 @@ class Socket:
                 proxy=None,
                 compression=None,
             )
+            found._connection = found._closing.enter_context(opening)
             found.subprotocol = found._connection.subprotocol
         except InvalidStatus as error:
             found.refused = error.response.status_code
@@ -213,8 +222,7 @@ class Socket:
         return "accepted, " + ", then ".join(parts)
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        self._closing.close()
 
     def __enter__(self) -> Self:
         return self

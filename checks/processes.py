@@ -122,11 +122,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def listening(port: int) -> bool:
-    """Whether somebody accepts connections at that port of 127.0.0.1."""
+def listening(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether somebody accepts connections at that port of this machine."""
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 def wait_until(

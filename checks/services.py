@@ -113,12 +113,16 @@ def _start_cluster(bin_folder: Path, cluster: Path) -> Service:
     data = cluster / "data"
     options = ["-U", "numeneon", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
     made = _run([bin_folder / "initdb", "-D", data, *options], cluster, user)
+    if made.returncode and user and "Permission denied" in made.stderr:
+        raise _out_of_reach(bin_folder, cluster)
     if made.returncode:
-        raise EnvironmentFault(f"initdb failed: {made.stderr.strip() or made.stdout.strip()}")
+        raise EnvironmentFault(
+            f"initdb failed: {made.stderr.strip() or made.stdout.strip()}"
+        )
     options = ["-h", "127.0.0.1", "-k", str(cluster), "-c", "fsync=off", "-p"]
     argv = [bin_folder / "postgres", "-D", data, *options]
     port, process = _start("PostgreSQL", argv, cluster, user=user.get("user"))
-    url = f"postgresql://numeneon@127.0.0.1:{port}/postgres"
+    url = f"postgresql://numeneon:scratch@127.0.0.1:{port}/postgres"
     return Service(url, port, process, cluster)
 
 
@@ -137,14 +141,23 @@ def _reachable(bin_folder: Path, cluster: Path, user: dict[str, int]) -> Path:
     """That folder, or a copy of the installation where below /root only root could run it."""
     if _can_run(bin_folder, cluster, user):
         return bin_folder
-    copy = cluster / "pginstall"
+    package = bin_folder.parent.parent
+    copy = cluster / package.name / bin_folder.parent.name
     for name in ("bin", "lib", "share"):
         if (bin_folder.parent / name).is_dir():
             shutil.copytree(bin_folder.parent / name, copy / name, symlinks=True)
+    # Where a wheel keeps the libraries that it brings along.
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, cluster / libraries.name, symlinks=True)
     if _can_run(copy / "bin", cluster, user):
         return copy / "bin"
-    raise EnvironmentFault(
-        f"PostgreSQL does not run as root, and the user `nobody` can run it neither in "
+    raise _out_of_reach(bin_folder, cluster)
+
+
+def _out_of_reach(bin_folder: Path, cluster: Path) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"PostgreSQL does not run as root, and the user `nobody` can use it neither in "
         f"{bin_folder} nor in a copy of it below {cluster.parent}",
         todo="run the check as another user than root, or set TMPDIR to a folder that "
         "everybody can enter",
@@ -152,8 +165,11 @@ def _reachable(bin_folder: Path, cluster: Path, user: dict[str, int]) -> Path:
 
 
 def _can_run(bin_folder: Path, cluster: Path, user: dict[str, int]) -> bool:
+    programs = [bin_folder / "postgres", bin_folder / "initdb"]
     try:
-        return _run([bin_folder / "postgres", "--version"], cluster, user).returncode == 0
+        return all(
+            _run([name, "--version"], cluster, user).returncode == 0 for name in programs
+        )
     except PermissionError:
         return False
 

@@ -72,7 +72,7 @@ def _verify_database(settings, plan):
         if seen != wanted:
             name = database.get("NAME")
             sys.exit(
-                f"numeneon-check: refused to start: database {alias!r} is {name!r}, "
+                f"numeneon-check: refused to start: database {alias!r} is {str(name)!r}, "
                 "not the scratch database that DATABASE_URL names"
             )
 

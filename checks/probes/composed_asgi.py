@@ -1,0 +1,159 @@
+"""The project's WebSocket side on a server of its own, before step 5 puts it into asgi.py.
+
+Run as `daphne composed_asgi:application` in the backend folder: HTTP goes to Django, a
+WebSocket through the project's middleware and routes to its consumer. What the project has
+no address for at this stage, the tool asks for below /__check__/; only this machine can.
+"""
+
+import inspect
+import json
+import os
+import traceback
+
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()
+
+from channels.layers import get_channel_layer  # noqa: E402 - Django has to be set up first
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from check_crowd import make_crowd  # noqa: E402
+from check_discovery import Parts  # noqa: E402
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.db import connections  # noqa: E402
+from django.urls.exceptions import Resolver404  # noqa: E402
+
+PREFIX = "/__check__/"
+parts = Parts(os.getcwd())
+router = URLRouter(parts.routes or [])
+running = set()
+errors = []
+
+
+async def tell_user(scope, receive, send):
+    """In place of a consumer: says whom the middleware let in."""
+    user = await sync_to_async(_describe_user)(scope)
+    await _say(user, scope, receive, send)
+
+
+async def _say(words, scope, receive, send):
+    """One frame, and then wait for the client to close.
+
+    A close of ours right behind the frame may cost the client the frame: `websockets`
+    drops what it has read when it finds nobody any more to answer the close.
+    """
+    offered = scope.get("subprotocols") or [None]
+    await receive()
+    await send({"type": "websocket.accept", "subprotocol": offered[0]})
+    await send({"type": "websocket.send", "text": json.dumps(words)})
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+def _describe_user(scope):
+    user = scope.get("user")
+    if user is None:
+        return {"user": None}
+    return {"user": str(user), "id": user.pk, "authenticated": bool(user.is_authenticated)}
+
+
+async def routed(scope, receive, send):
+    """The project's routes; a path that none of them takes is answered with a frame."""
+    try:
+        await router(scope, receive, send)
+    except (ValueError, Resolver404) as error:
+        if "No route found" not in str(error):
+            raise
+        await _say({"check": "no route"}, scope, receive, send)
+
+
+async def websocket(scope, receive, send):
+    """Remembers what is open, and the traceback of what ended with an error."""
+    socket = object()
+    running.add(socket)
+    try:
+        inner = tell_user if scope["path"].startswith(PREFIX) else routed
+        chosen = parts.middleware(inner) if parts.middleware else inner
+        await chosen(scope, receive, send)
+    except Exception:
+        errors.append(traceback.format_exc())
+        raise
+    finally:
+        running.discard(socket)
+
+
+async def found():
+    """What the project has, and where."""
+    return parts.report()
+
+
+async def state():
+    """How many sockets are open, who is in which group, and what sockets ended with."""
+    groups = getattr(get_channel_layer(), "groups", {})
+    members = {name: sorted(channels) for name, channels in groups.items() if channels}
+    return {"open": len(running), "groups": members, "errors": errors}
+
+
+async def notify(**arguments):
+    """Call send_notification() as a view would, with exactly these keyword arguments."""
+    try:
+        inspect.signature(parts.sender).bind(**arguments)
+    except TypeError as error:
+        return {"signature": str(inspect.signature(parts.sender)), "error": str(error)}
+    if inspect.iscoroutinefunction(parts.sender):
+        await parts.sender(**arguments)
+    else:
+        await _in_thread(parts.sender, arguments)
+    return {}
+
+
+async def change(id, **fields):
+    """Change a user's row, or delete it if no fields are given."""
+    rows = get_user_model().objects.filter(pk=id)
+    await _in_thread(rows.update if fields else rows.delete, fields)
+    return {}
+
+
+async def crowd(**arguments):
+    """Make many people who are connected with others as one is; {} if that cannot be."""
+    try:
+        return await _in_thread(make_crowd, arguments)
+    except Exception:
+        return {}
+
+
+async def _in_thread(call, arguments):
+    def run():
+        try:
+            return call(**arguments)
+        finally:
+            connections.close_all()
+
+    async with ThreadSensitiveContext():
+        return await sync_to_async(run)()
+
+
+CONTROLS = {c.__name__: c for c in (found, state, notify, change, crowd)}
+
+
+async def http(scope, receive, send):
+    """Django, but for the paths of the checks."""
+    if not scope["path"].startswith(PREFIX):
+        await django_application(scope, receive, send)
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    try:
+        control = CONTROLS[scope["path"].removeprefix(PREFIX).strip("/")]
+        answer = await control(**json.loads(body or b"{}"))
+    except Exception:
+        answer = {"traceback": traceback.format_exc()}
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+
+application = ProtocolTypeRouter({"http": http, "websocket": websocket})

@@ -1,0 +1,196 @@
+"""The real Redis and PostgreSQL that checks bring along, and the slow network between."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from checks import services
+from checks.errors import EnvironmentFault
+from checks.link import SlowLink
+from checks.processes import free_port, listening, wait_until
+
+as_root = pytest.mark.skipif(
+    os.name == "nt" or os.geteuid() != 0, reason="only root may not run PostgreSQL"
+)
+
+
+@pytest.fixture
+def postgres():
+    service = services.start_postgres()
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def own_redis(tmp_path):
+    service = services.start_redis(tmp_path / "redis")
+    yield service
+    service.stop()
+
+
+def test_redis_answers_at_its_url(own_redis):
+    """Whoever gets the URL can store and read."""
+    with redis.Redis.from_url(own_redis.url) as client:
+        client.set("key", "value")
+
+        assert client.get("key") == b"value"
+
+
+def test_postgres_answers_at_its_url(postgres):
+    """It takes statements as soon as it is said to be there, as nobody's superuser."""
+    with psycopg.connect(postgres.url) as connection:
+        version = connection.execute("SHOW server_version_num").fetchone()
+
+    assert int(version[0]) >= 140000
+
+
+def test_two_of_each_do_not_meet(postgres, own_redis, tmp_path):
+    """Every run has its own: neither port nor data are shared."""
+    other = services.start_redis(tmp_path / "other")
+    another = services.start_postgres()
+    try:
+        with redis.Redis.from_url(own_redis.url) as client:
+            client.set("key", "value")
+        with redis.Redis.from_url(other.url) as client:
+            assert client.get("key") is None
+        assert another.port != postgres.port
+    finally:
+        other.stop()
+        another.stop()
+
+
+def test_stop_leaves_nothing_behind():
+    """No process, no folder, no shared memory."""
+    before = _shared_memory()
+    service = services.start_postgres()
+    cluster = service.folder
+
+    service.stop()
+
+    assert not listening(service.port)
+    assert not cluster.exists()
+    assert _shared_memory() == before
+
+
+def test_services_end_with_the_tool():
+    """A tool that is killed takes its services along."""
+    code = (
+        "from checks import services; import pathlib, tempfile, sys\n"
+        "made = services.start_redis(pathlib.Path(tempfile.mkdtemp())), services.start_postgres()\n"
+        "print(*[service.port for service in made], made[1].folder, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    tool = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    *ports, cluster = tool.stdout.readline().split()
+
+    tool.kill()
+    tool.communicate()
+
+    gone = wait_until(lambda: not any(listening(int(port)) for port in ports), seconds=10)
+    shutil.rmtree(cluster, ignore_errors=True)
+    assert gone
+
+
+def test_taken_port_is_said(tmp_path):
+    """A port that somebody has is the environment's fault, in words."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+
+        with pytest.raises(EnvironmentFault, match="Redis did not start on port"):
+            services.start_redis(tmp_path, port=taken.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("found", "start"),
+    [
+        ("redis_executable", lambda: services.start_redis(Path("never"))),
+        ("postgres_folder", services.start_postgres),
+    ],
+)
+def test_missing_service_says_what_to_install(found, start, monkeypatch):
+    """A machine without one is no reason to fail a learner."""
+    monkeypatch.setattr(services, found, lambda: None)
+
+    with pytest.raises(EnvironmentFault) as fault:
+        start()
+
+    assert "install" in fault.value.todo
+
+
+@as_root
+def test_postgres_runs_from_a_private_folder(tmp_path, monkeypatch):
+    """An installation below /root is copied to where an unprivileged user can run it."""
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    package = services.postgres_folder().parent.parent
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.is_dir():
+            shutil.copytree(part, private / part.name, symlinks=True)
+    moved = private / services.postgres_folder().relative_to(package.parent)
+    monkeypatch.setattr(services, "postgres_folder", lambda: moved)
+
+    service = services.start_postgres()
+
+    with psycopg.connect(service.url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    service.stop()
+
+
+@as_root
+def test_private_temporary_folder_is_said(tmp_path, monkeypatch):
+    """Where an unprivileged user can reach nothing, the fault says what to do."""
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    monkeypatch.setattr("tempfile.tempdir", str(private))
+
+    with pytest.raises(EnvironmentFault) as fault:
+        services.start_postgres()
+
+    assert "TMPDIR" in fault.value.todo
+
+
+def test_link_delays_answers_only(own_redis):
+    """What comes back is late by the delay, and nothing is lost or mixed up."""
+    link = SlowLink(own_redis.port, delay=0.1).start()
+    try:
+        with redis.Redis(port=link.port) as client:
+            client.ping()
+            start = time.monotonic()
+            values = [client.incr("count") for _ in range(3)]
+
+        assert values == [1, 2, 3]
+        assert time.monotonic() - start >= 0.3
+    finally:
+        link.close()
+
+
+def test_link_without_a_target_hangs_up():
+    """Nobody behind the link looks like nobody there."""
+    link = SlowLink(free_port(), delay=0.1).start()
+    try:
+        with socket.create_connection(("127.0.0.1", link.port), timeout=5) as client:
+            assert client.recv(1) == b""
+    finally:
+        link.close()
+
+
+def _shared_memory() -> list[str]:
+    segments = Path("/proc/sysvipc/shm")
+    return segments.read_text().splitlines() if segments.exists() else []

@@ -1,0 +1,211 @@
+"""Projects that prove the items of step 2."""
+
+from tests.variants import Edit, broken, correct
+
+SETTINGS = "backend/numeneon/settings.py"
+ASGI = "backend/numeneon/asgi.py"
+DAPHNE = """\
+    # First, because its runserver has to take the place of staticfiles' own.
+    "daphne",
+"""
+CHANNELS = '    "channels",\n'
+STATIC = '    "django.contrib.staticfiles",\n'
+APPLICATION = 'ASGI_APPLICATION = "numeneon.asgi.application"\n'
+PUBSUB = '"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"'
+CORE = '"BACKEND": "channels_redis.core.RedisChannelLayer"'
+HOSTS = '"hosts": [redis_host]'
+MEMORY = '    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}\n'
+_OWN_RUNSERVER = """\
+from django.core.management.commands.runserver import Command
+
+__all__ = ["Command"]
+"""
+_OWN_ASGI = """\
+from django.core.asgi import get_asgi_application
+
+_django = get_asgi_application()
+
+
+async def application(scope, receive, send):
+    await _django(scope, receive, send)
+"""
+_FAILING_ASGI = """\
+async def application(scope, receive, send):
+    raise RuntimeError("not finished")
+"""
+# A layer in memory that keeps direct messages and loses those to groups.
+_LOSSY = """\
+from channels.layers import InMemoryChannelLayer
+
+
+class Layer(InMemoryChannelLayer):
+    async def group_send(self, group, message):
+        pass
+"""
+_OWN_MEMORY = """\
+from channels.layers import InMemoryChannelLayer
+
+
+class Layer(InMemoryChannelLayer):
+    pass
+"""
+_OTHER = '    CHANNEL_LAYERS = {"default": {"BACKEND": "numeneon.layer.Layer"}}\n'
+
+VARIANTS = [
+    broken(
+        "settings.load",
+        "names an app of a later step",
+        Edit(SETTINGS, CHANNELS, f'{CHANNELS}    "notifications",\n'),
+    ),
+    broken(
+        "settings.load",
+        "a comma is missing",
+        Edit(SETTINGS, CHANNELS, '    "channels"\n    +\n'),
+    ),
+    broken(
+        "settings.load",
+        "imports what is not there",
+        Edit(SETTINGS, "import os\n", "import os\nimport environs_of_mars\n"),
+    ),
+    correct(
+        "settings.load",
+        "the apps are put together from parts",
+        Edit(SETTINGS, CHANNELS, ""),
+        Edit(
+            SETTINGS, "ROOT_URLCONF = ", 'INSTALLED_APPS += ["channels"]\n\nROOT_URLCONF = '
+        ),
+    ),
+    broken("settings.daphne-first", "not installed", Edit(SETTINGS, DAPHNE, "")),
+    broken(
+        "settings.daphne-first",
+        "after staticfiles",
+        Edit(SETTINGS, DAPHNE, ""),
+        Edit(SETTINGS, STATIC, f'{STATIC}    "daphne",\n'),
+    ),
+    correct(
+        "settings.daphne-first",
+        "right before staticfiles, by its class",
+        Edit(SETTINGS, DAPHNE, ""),
+        Edit(SETTINGS, STATIC, f'    "daphne.apps.DaphneConfig",\n{STATIC}'),
+    ),
+    broken("settings.channels-installed", "not installed", Edit(SETTINGS, CHANNELS, "")),
+    correct(
+        "settings.channels-installed",
+        "first of all, by its class",
+        Edit(SETTINGS, CHANNELS, ""),
+        Edit(SETTINGS, DAPHNE, '    "channels.apps.ChannelsConfig",\n    "daphne",\n'),
+    ),
+    broken("settings.asgi-application", "not set", Edit(SETTINGS, APPLICATION, "")),
+    broken(
+        "settings.asgi-application",
+        "a module that is not there",
+        Edit(SETTINGS, "numeneon.asgi.application", "numeneon.agsi.application"),
+    ),
+    broken(
+        "settings.asgi-application",
+        "the module without its attribute",
+        Edit(SETTINGS, "numeneon.asgi.application", "numeneon.asgi"),
+    ),
+    correct(
+        "settings.asgi-application",
+        "a function in a module of another name",
+        Edit(SETTINGS, "numeneon.asgi.application", "numeneon.gate.application"),
+        Edit("backend/numeneon/gate.py", "", _OWN_ASGI),
+        Edit(ASGI, None, None),
+    ),
+    broken(
+        "settings.runserver",
+        "an app brings another runserver",
+        Edit("backend/users/management/commands/runserver.py", "", _OWN_RUNSERVER),
+        Edit(SETTINGS, DAPHNE, '    "users",\n    "daphne",\n'),
+        Edit(SETTINGS, '    "users",\n    "posts",\n', '    "posts",\n'),
+    ),
+    broken("settings.runserver", "no request is answered", Edit(ASGI, "", _FAILING_ASGI)),
+    broken(
+        "settings.runserver",
+        "names the WSGI application",
+        Edit(SETTINGS, "numeneon.asgi.application", "numeneon.wsgi.application"),
+    ),
+    correct("settings.runserver", "an application function", Edit(ASGI, "", _OWN_ASGI)),
+    broken("settings.layer", "no layer", Edit(SETTINGS, MEMORY, "    pass\n")),
+    broken(
+        "settings.layer",
+        "a class that is not there",
+        Edit(
+            SETTINGS, "channels.layers.InMemoryChannelLayer", "channels.layers.MemoryLayer"
+        ),
+    ),
+    broken(
+        "settings.layer",
+        "groups hear nothing",
+        Edit(SETTINGS, MEMORY, _OTHER),
+        Edit("backend/numeneon/layer.py", "", _LOSSY),
+    ),
+    broken(
+        "settings.layer",
+        "Redis even without a REDIS_URL",
+        Edit(
+            SETTINGS,
+            'os.environ.get("REDIS_URL")',
+            'os.environ.get("REDIS_URL", "redis://127.0.0.1:9")',
+        ),
+    ),
+    correct(
+        "settings.layer",
+        "a layer of their own",
+        Edit(SETTINGS, MEMORY, _OTHER),
+        Edit("backend/numeneon/layer.py", "", _OWN_MEMORY),
+    ),
+    broken(
+        "settings.redis-url",
+        "always in memory",
+        Edit(SETTINGS, 'os.environ.get("REDIS_URL")', "None"),
+    ),
+    broken(
+        "settings.redis-url",
+        "reads another variable",
+        Edit(SETTINGS, 'os.environ.get("REDIS_URL")', 'os.environ.get("REDIS")'),
+    ),
+    broken(
+        "settings.redis-url",
+        "takes an empty URL for one",
+        Edit(SETTINGS, "if redis_url:", "if redis_url is not None:"),
+    ),
+    correct(
+        "settings.redis-url",
+        "two layers, one chosen",
+        Edit(
+            SETTINGS,
+            MEMORY,
+            f"{MEMORY}\n"
+            'CHANNEL_LAYERS["spare"] = {"BACKEND": "channels.layers.InMemoryChannelLayer"}\n',
+        ),
+    ),
+    broken(
+        "settings.redis-crosses",
+        "an address of their own",
+        Edit(SETTINGS, '"address": redis_url', '"address": "redis://127.0.0.1:9/0"'),
+    ),
+    broken(
+        "settings.redis-crosses",
+        "each process has its own prefix",
+        Edit(SETTINGS, HOSTS, f'"prefix": str(os.getpid()), {HOSTS}'),
+    ),
+    correct(
+        "settings.redis-crosses",
+        "a plain URL and a prefix",
+        Edit(SETTINGS, HOSTS, '"prefix": "numeneon", "hosts": [redis_url]'),
+    ),
+    broken(
+        "settings.redis-idle",
+        "the core layer as it comes",
+        Edit(SETTINGS, PUBSUB, CORE),
+        Edit(SETTINGS, HOSTS, '"hosts": [redis_url]'),
+    ),
+    correct(
+        "settings.redis-idle",
+        "the core layer with patience",
+        Edit(SETTINGS, PUBSUB, CORE),
+        Edit(SETTINGS, HOSTS, '"hosts": [{"address": redis_url, "socket_timeout": None}]'),
+    ),
+]

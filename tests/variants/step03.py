@@ -1,0 +1,641 @@
+"""Variants of step 3."""
+
+from checks import course
+from checks.source import extract
+from tests.variants import Edit, broken, correct
+
+_APP = "backend/notifications"
+_SETTINGS = "backend/numeneon/settings.py"
+_MIDDLEWARE = f"{_APP}/middleware.py"
+_CONSUMERS = f"{_APP}/consumers.py"
+_ROUTING = f"{_APP}/routing.py"
+_SERVICES = f"{_APP}/services.py"
+
+_FOLDER = course.step(3).folder
+_USER_OF = extract(_FOLDER / _MIDDLEWARE, "user_of")
+_CALL = extract(_FOLDER / _MIDDLEWARE, "JWTAuthMiddleware.__call__")
+_RECEIVE = extract(_FOLDER / _CONSUMERS, "NotificationConsumer.receive")
+_GROUPS = "{user_group(pk) for pk in user_ids}"
+_CLOSE = "            await self.close(code=4401)\n"
+
+
+def user_of(body: str) -> Edit:
+    """Another body for the function that turns a token into a user."""
+    return Edit(
+        _MIDDLEWARE, _USER_OF, f"@database_sync_to_async\ndef user_of(token):\n{body}"
+    )
+
+
+def call(body: str) -> Edit:
+    """Another body for the middleware's __call__."""
+    head = "    async def __call__(self, scope, receive, send):\n"
+    return Edit(_MIDDLEWARE, _CALL, head + body)
+
+
+def receive(body: str) -> Edit:
+    """Another body for the consumer's receive()."""
+    head = "    async def receive(self, text_data=None, bytes_data=None, **kwargs):\n"
+    return Edit(_CONSUMERS, _RECEIVE, head + body)
+
+
+def by_hand(
+    options: str = "", *, kind: str = "access", active: str = ", is_active=True"
+) -> Edit:
+    """Decode the token without the help of simplejwt, with these options for PyJWT."""
+    return user_of(
+        f'''    import jwt
+    from django.conf import settings
+    from django.contrib.auth import get_user_model
+
+    try:
+        claims = jwt.decode(
+            token, settings.SECRET_KEY, algorithms=["HS256"], options={{{options}}}
+        )
+        if claims["token_type"] not in "{kind}":
+            return AnonymousUser()
+        return get_user_model().objects.get(pk=claims["user_id"]{active})
+    except (jwt.PyJWTError, LookupError, get_user_model().DoesNotExist):
+        return AnonymousUser()
+'''
+    )
+
+
+# Another learner's solution: function-based middleware, token in the query string, plain
+# consumer, two paths, another app name, another name for everything that is not documented.
+_APP_FILES = ("__init__", "apps", "consumers", "middleware", "routing", "services")
+_TESTS = ("__init__", "sockets", "test_consumer", "test_middleware", "test_services")
+_ELSEWHERE = (
+    Edit(_SETTINGS, '"notifications"', '"realtime"'),
+    *(Edit(f"{_APP}/{name}.py", None, None) for name in _APP_FILES),
+    *(Edit(f"{_APP}/tests/{name}.py", None, None) for name in _TESTS),
+    Edit("backend/realtime/__init__.py", "", ""),
+    Edit(
+        "backend/realtime/auth.py",
+        "",
+        """from urllib.parse import parse_qs
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import AccessToken
+
+
+def token_auth_middleware(app):
+    async def authenticated(scope, receive, send):
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        scope["user"] = await sync_to_async(find)(query.get("token", [""])[0])
+        return await app(scope, receive, send)
+
+    return authenticated
+
+
+def find(raw):
+    try:
+        user_id = AccessToken(raw)["user_id"]
+    except TokenError:
+        return AnonymousUser()
+    return get_user_model().objects.filter(pk=user_id, is_active=True).first() or AnonymousUser()
+""",
+    ),
+    Edit(
+        "backend/realtime/sockets.py",
+        "",
+        """import json
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.urls import path
+
+
+class Feed(AsyncWebsocketConsumer):
+    async def connect(self):
+        await self.accept()
+        user = self.scope["user"]
+        if user.is_anonymous:
+            await self.send(json.dumps({"type": "error", "message": "Please log in."}))
+            await self.close(4401)
+            return
+        self.room = f"feed.{user.id}"
+        await self.channel_layer.group_add(self.room, self.channel_name)
+        await self.send(
+            json.dumps(
+                {
+                    "message": "Connected as " + user.username,
+                    "user_id": user.id,
+                    "type": "connection_established",
+                }
+            )
+        )
+
+    async def disconnect(self, code):
+        if hasattr(self, "room"):
+            await self.channel_layer.group_discard(self.room, self.channel_name)
+
+    async def receive(self, text_data=None, bytes_data=None):
+        await self.send(json.dumps({"type": "error", "message": "I only talk."}))
+
+    async def feed_item(self, event):
+        await self.send(event["text"])
+
+
+websocket_urlpatterns = [
+    path("ws/notifications/", Feed.as_asgi()),
+    path("ws/notifications", Feed.as_asgi()),
+]
+""",
+    ),
+    Edit(
+        "backend/realtime/helpers.py",
+        "",
+        """import asyncio
+import json
+
+from asgiref.sync import async_to_sync
+
+
+def send_notification(user_ids, kind, data):
+    from channels.layers import get_channel_layer
+
+    layer = get_channel_layer()
+    event = {"type": "feed.item", "text": json.dumps({"type": kind, "data": data})}
+
+    async def send_all():
+        await asyncio.gather(*(layer.group_send(f"feed.{id}", event) for id in user_ids))
+
+    async_to_sync(send_all)()
+""",
+    ),
+)
+
+_SYNC_CONSUMER = Edit(
+    _CONSUMERS,
+    "",
+    """from asgiref.sync import async_to_sync
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import WebsocketConsumer
+import json
+
+from notifications.middleware import SUBPROTOCOL
+from notifications.services import user_group
+
+
+class Notifications(WebsocketConsumer):
+    def connect(self):
+        chosen = SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None
+        self.accept(subprotocol=chosen)
+        user = self.scope["user"]
+        if not user.is_authenticated:
+            self.close(code=4401)
+            return
+        self.group = user_group(user.pk)
+        async_to_sync(self.channel_layer.group_add)(self.group, self.channel_name)
+        greeting = {"type": "connection_established", "user_id": user.pk}
+        self.send(json.dumps({**greeting, "message": f"Connected as {user.username}"}))
+
+    def websocket_disconnect(self, message):
+        group = getattr(self, "group", None)
+        if group:
+            async_to_sync(self.channel_layer.group_discard)(group, self.channel_name)
+        raise StopConsumer()
+
+    def receive(self, text_data=None, bytes_data=None):
+        self.send("{}")
+
+    def notify(self, event):
+        self.send(json.dumps(event["payload"]))
+""",
+)
+_IMPORTED_AS = Edit(
+    _ROUTING,
+    "from notifications.consumers import NotificationConsumer",
+    "from notifications.consumers import Notifications as NotificationConsumer",
+)
+_ADDRESS = 're_path(r"^ws/notifications/?$", NotificationConsumer.as_asgi())'
+
+VARIANTS = [
+    broken(
+        "notifications.installed",
+        "not in INSTALLED_APPS",
+        Edit(_SETTINGS, '    "notifications",\n', ""),
+    ),
+    broken(
+        "notifications.installed",
+        "a module does not import",
+        Edit(_CONSUMERS, "import user_group", "import group_of"),
+    ),
+    broken(
+        "notifications.installed",
+        "a syntax error",
+        Edit(
+            _MIDDLEWARE,
+            "class JWTAuthMiddleware(BaseMiddleware):",
+            "class JWTAuthMiddleware(",
+        ),
+    ),
+    correct("notifications.installed", "another app written another way", *_ELSEWHERE),
+    correct(
+        "notifications.installed",
+        "by the path of its AppConfig",
+        Edit(_SETTINGS, '"notifications"', '"notifications.apps.NotificationsConfig"'),
+    ),
+    correct(
+        "notifications.installed",
+        "a broken file that is no part of it",
+        Edit(f"{_APP}/scratch.py", "", "import no_such_module\n"),
+    ),
+    broken(
+        "middleware.valid-token",
+        "always the first user",
+        Edit(
+            _MIDDLEWARE,
+            "authentication.get_user(authentication.get_validated_token(token))",
+            "User.objects.earliest('pk') if authentication.get_validated_token(token) else None",
+        ),
+        Edit(
+            _MIDDLEWARE,
+            "from rest_framework.exceptions",
+            "from users.models import User\nfrom rest_framework.exceptions",
+        ),
+    ),
+    broken(
+        "middleware.valid-token",
+        "does not put the user into the scope",
+        call("        return await super().__call__(scope, receive, send)\n"),
+    ),
+    broken(
+        "middleware.valid-token",
+        "asks the database from async code",
+        Edit(_MIDDLEWARE, "@database_sync_to_async\ndef user_of", "async def user_of"),
+    ),
+    broken(
+        "middleware.valid-token",
+        "forgets to take the inner application",
+        Edit(
+            _MIDDLEWARE,
+            "    async def __call__",
+            "    def __init__(self):\n        pass\n\n    async def __call__",
+        ),
+    ),
+    correct("middleware.valid-token", "decoded by hand", by_hand()),
+    correct(
+        "middleware.valid-token",
+        "not a BaseMiddleware",
+        Edit(
+            _MIDDLEWARE,
+            "class JWTAuthMiddleware(BaseMiddleware):",
+            "class TokenAuth:\n    def __init__(self, application):\n"
+            "        self.application = application\n",
+        ),
+        call(
+            '        token = [*scope["subprotocols"], ""][1:2] or [""]\n'
+            "        user = await user_of(token[0])\n"
+            '        await self.application(scope | {"user": user}, receive, send)\n'
+        ),
+    ),
+    broken(
+        "middleware.missing-token",
+        "expects a list of two",
+        call(
+            '        user = await user_of(scope["subprotocols"][1])\n'
+            '        return await super().__call__({**scope, "user": user}, receive, send)\n'
+        ),
+    ),
+    broken(
+        "middleware.missing-token",
+        "None in place of an AnonymousUser",
+        call(
+            '        token = scope["subprotocols"][1:]\n'
+            "        user = await user_of(token[0]) if token else None\n"
+            '        return await super().__call__({**scope, "user": user}, receive, send)\n'
+        ),
+    ),
+    correct(
+        "middleware.missing-token",
+        "asks whose the empty token is",
+        call(
+            '        token = "".join(scope.get("subprotocols", [])[1:])\n'
+            '        scope["user"] = await user_of(token)\n'
+            "        return await self.inner(scope, receive, send)\n"
+        ),
+    ),
+    broken(
+        "middleware.malformed-token",
+        "reads the header before it verifies",
+        user_of(
+            """    import jwt
+
+    authentication = JWTAuthentication()
+    if jwt.get_unverified_header(token)["alg"] == "none":
+        return AnonymousUser()
+    try:
+        return authentication.get_user(authentication.get_validated_token(token))
+    except AuthenticationFailed:
+        return AnonymousUser()
+"""
+        ),
+    ),
+    correct(
+        "middleware.malformed-token",
+        "looks at the text first",
+        user_of(
+            """    authentication = JWTAuthentication()
+    if token.count(".") != 2:
+        return AnonymousUser()
+    try:
+        return authentication.get_user(authentication.get_validated_token(token))
+    except Exception:
+        return AnonymousUser()
+"""
+        ),
+    ),
+    broken(
+        "middleware.expired-token",
+        "does not look at its end",
+        by_hand('"verify_exp": False'),
+    ),
+    correct("middleware.expired-token", "decoded by hand", by_hand('"require": ["exp"]')),
+    broken(
+        "middleware.wrong-signature",
+        "does not verify",
+        by_hand('"verify_signature": False, "verify_exp": True'),
+    ),
+    correct("middleware.wrong-signature", "in the query string", *_ELSEWHERE),
+    broken("middleware.refresh-token", "any type of token", by_hand(kind="access refresh")),
+    correct(
+        "middleware.refresh-token",
+        "by the class of the token",
+        user_of(
+            """    from rest_framework_simplejwt.exceptions import TokenError
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    try:
+        return JWTAuthentication().get_user(AccessToken(token))
+    except (TokenError, AuthenticationFailed):
+        return AnonymousUser()
+"""
+        ),
+    ),
+    broken(
+        "middleware.deleted-user",
+        "expects to find the user",
+        user_of(
+            """    from django.contrib.auth import get_user_model
+
+    authentication = JWTAuthentication()
+    try:
+        claims = authentication.get_validated_token(token)
+    except AuthenticationFailed:
+        return AnonymousUser()
+    user = get_user_model().objects.get(pk=claims["user_id"])
+    return user if user.is_active else AnonymousUser()
+"""
+        ),
+    ),
+    correct(
+        "middleware.deleted-user", "catches DoesNotExist", by_hand('"verify_exp": True')
+    ),
+    broken("middleware.inactive-user", "does not ask is_active", by_hand(active="")),
+    correct(
+        "middleware.inactive-user", "filters in the query", by_hand('"verify_aud": False')
+    ),
+    broken(
+        "routing.path",
+        "only with the slash",
+        Edit(
+            _ROUTING,
+            _ADDRESS,
+            're_path(r"^ws/notifications/$", NotificationConsumer.as_asgi())',
+        ),
+    ),
+    broken(
+        "routing.path",
+        "a slash at its beginning",
+        Edit(
+            _ROUTING,
+            _ADDRESS,
+            're_path(r"^/ws/notifications/?$", NotificationConsumer.as_asgi())',
+        ),
+    ),
+    broken(
+        "routing.path",
+        "the catch-all takes the one without a slash",
+        Edit(
+            _ROUTING,
+            _ADDRESS,
+            're_path(r"^ws/notifications/$", NotificationConsumer.as_asgi()),\n'
+            '    re_path(r"", WebsocketDenier.as_asgi())',
+        ),
+        Edit(
+            _ROUTING,
+            "from django.urls import re_path",
+            "from channels.security.websocket import WebsocketDenier\n"
+            "from django.urls import re_path",
+        ),
+    ),
+    correct(
+        "routing.path",
+        "two paths",
+        Edit(
+            _ROUTING,
+            _ADDRESS,
+            'path("ws/notifications/", NotificationConsumer.as_asgi()),\n'
+            '    path("ws/notifications", NotificationConsumer.as_asgi())',
+        ),
+        Edit(_ROUTING, "import re_path", "import path"),
+    ),
+    correct(
+        "routing.path",
+        "routers in each other",
+        Edit(
+            _ROUTING,
+            _ADDRESS,
+            're_path(r"^ws/", URLRouter([re_path(r"^notifications/?$", '
+            "NotificationConsumer.as_asgi())]))",
+        ),
+        Edit(
+            _ROUTING,
+            "from django.urls import re_path",
+            "from channels.routing import URLRouter\nfrom django.urls import re_path",
+        ),
+    ),
+    broken(
+        "consumer.greets-user",
+        "greets somebody else",
+        Edit(_CONSUMERS, '"user_id": user.pk', '"user_id": 1'),
+    ),
+    broken(
+        "consumer.greets-user",
+        "takes none of the subprotocols",
+        Edit(
+            _CONSUMERS,
+            'return SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None',
+            "return None",
+        ),
+    ),
+    broken(
+        "consumer.greets-user",
+        "a name that is not there",
+        Edit(_CONSUMERS, "{user.username}", "{user.nickname}"),
+    ),
+    correct("consumer.greets-user", "a synchronous consumer", _SYNC_CONSUMER, _IMPORTED_AS),
+    broken(
+        "consumer.refuses-anonymous",
+        "closes before it accepts",
+        Edit(
+            _CONSUMERS,
+            "            await self.accept(self.chosen_subprotocol())\n" + _CLOSE,
+            _CLOSE,
+        ),
+    ),
+    broken(
+        "consumer.refuses-anonymous",
+        "stumbles over the group it never had",
+        Edit(_CONSUMERS, "    group = None\n\n", ""),
+    ),
+    broken(
+        "consumer.refuses-anonymous",
+        "stays open",
+        Edit(_CONSUMERS, _CLOSE, ""),
+    ),
+    correct("consumer.refuses-anonymous", "says why first", *_ELSEWHERE),
+    broken(
+        "notify.arrives",
+        "a type without a handler",
+        Edit(_SERVICES, '"type": "notify"', '"type": "notification"'),
+    ),
+    broken(
+        "notify.arrives",
+        "only the data",
+        Edit(
+            _CONSUMERS,
+            'self.send_json(event["payload"])',
+            'self.send_json(event["payload"]["data"])',
+        ),
+    ),
+    broken(
+        "notify.arrives",
+        "other arguments",
+        Edit(_SERVICES, "*, user_ids, kind, data", "user_ids, event_type, data, kind=None"),
+    ),
+    broken(
+        "notify.arrives",
+        "another group than the consumer's",
+        Edit(_SERVICES, _GROUPS, '{f"users_{pk}" for pk in user_ids}'),
+    ),
+    correct(
+        "notify.arrives",
+        "another handler",
+        Edit(_SERVICES, '"type": "notify"', '"type": "push.event"'),
+        Edit(_CONSUMERS, "def notify(self", "def push_event(self"),
+    ),
+    correct(
+        "notify.arrives",
+        "an async function",
+        Edit(_SERVICES, "def send_notification", "async def send_notification"),
+        Edit(_SERVICES, "    async_to_sync(send_to_groups)(", "    await send_to_groups("),
+    ),
+    broken(
+        "consumer.all-sockets",
+        "one group for everybody",
+        Edit(_SERVICES, 'return f"user_{user_id}"', 'return "users"'),
+    ),
+    broken(
+        "consumer.all-sockets",
+        "only the newest socket",
+        Edit(
+            _CONSUMERS,
+            "        await self.channel_layer.group_add(",
+            "        for old in list(self.channel_layer.groups.get(self.group, ())):\n"
+            "            await self.channel_layer.group_discard(self.group, old)\n"
+            "        await self.channel_layer.group_add(",
+        ),
+    ),
+    correct(
+        "consumer.all-sockets",
+        "another name for the group",
+        Edit(
+            _SERVICES, 'return f"user_{user_id}"', 'return f"notifications.for-{user_id}"'
+        ),
+    ),
+    broken(
+        "consumer.leaves-group",
+        "no disconnect",
+        Edit(_CONSUMERS, "async def disconnect(", "async def left("),
+    ),
+    broken(
+        "consumer.leaves-group",
+        "an error after leaving",
+        Edit(
+            _CONSUMERS,
+            "group_discard(self.group, self.channel_name)",
+            "group_discard(self.group, self.channel_name)\n            self.group.clear()",
+        ),
+    ),
+    correct(
+        "consumer.leaves-group", "in websocket_disconnect", _SYNC_CONSUMER, _IMPORTED_AS
+    ),
+    broken(
+        "consumer.text-not-json",
+        "as Channels has it",
+        Edit(_CONSUMERS, _RECEIVE, ""),
+    ),
+    broken(
+        "consumer.text-not-json",
+        "nothing is answered",
+        receive("        return\n"),
+    ),
+    broken(
+        "consumer.text-not-json",
+        "closes the socket",
+        receive("        await self.close(4400)\n"),
+    ),
+    correct(
+        "consumer.text-not-json",
+        "decodes by itself",
+        receive(
+            """        import json
+
+        try:
+            content = json.loads(text_data if text_data is not None else bytes_data)
+        except ValueError as error:
+            content = str(error)
+        await self.send_json({"type": "echo", "content": content})
+"""
+        ),
+    ),
+    broken(
+        "consumer.binary-frame",
+        "expects text",
+        receive(
+            '        await self.send_json({"type": "echo", "content": text_data.strip()})\n'
+        ),
+    ),
+    broken(
+        "consumer.binary-frame",
+        "ignores bytes",
+        receive(
+            "        if bytes_data is None:\n"
+            '            await self.send_json({"type": "error"})\n'
+        ),
+    ),
+    correct(
+        "consumer.binary-frame",
+        "answers whatever comes",
+        receive('        await self.send_json({"type": "error"})\n'),
+    ),
+    broken(
+        "notify.only-named",
+        "only the first",
+        Edit(_SERVICES, _GROUPS, "{user_group(user_ids[0])}"),
+    ),
+    broken(
+        "notify.only-named",
+        "everybody up to the highest id",
+        Edit(
+            _SERVICES,
+            _GROUPS,
+            "{user_group(pk) for pk in ([*user_ids] if len(user_ids) < 2 else range(1, 99))}",
+        ),
+    ),
+    correct("notify.only-named", "all at once with gather", *_ELSEWHERE),
+]
