@@ -51,8 +51,12 @@ def measure(project: Path, runs: int) -> None:
             baseline, _ = timed([sys.executable, "manage.py", "check"], project / "backend")
             wall, processor = timed(check_command(project), ROOT)
             servers = sum(server_seconds(project, argv) for argv in SERVERS)
-            rows.append((baseline, wall, watch.save_to_verdict(number), processor - servers))
-    baseline, wall, again, beyond = (statistics.median(column) for column in zip(*rows[1:]))
+            rows.append(
+                (baseline, wall, watch.save_to_verdict(number), processor - servers)
+            )
+    baseline, wall, again, beyond = (
+        statistics.median(column) for column in zip(*rows[1:], strict=True)
+    )
     print(f"manage.py check   {baseline:5.2f} s   the baseline, median of {runs}")
     print(f"check 5           {wall:5.2f} s   {ratios(rows, 1)} times the baseline")
     print(f"save to verdict   {again:5.2f} s   {ratios(rows, 2)} times the baseline")

@@ -101,7 +101,11 @@ class Server:
             patience=patience,
             at=("127.0.0.1", self.port),
         )
-        if not found.opened and found.refused is None and self.process.exit_code is not None:
+        if (
+            not found.opened
+            and found.refused is None
+            and self.process.exit_code is not None
+        ):
             raise self.fault(f"the WebSocket handshake got no answer: {found.trouble}")
         return found
 
@@ -223,7 +227,9 @@ class Bench:
         """Start the project's interpreter with these arguments, in the backend folder."""
         process = self.spares.take(argv, env)
         if process is None:
-            process = Process([self.project.python, *argv], cwd=self.project.backend, env=env)
+            process = Process(
+                [self.project.python, *argv], cwd=self.project.backend, env=env
+            )
         self.at_end(process.kill)
         return process
 
@@ -271,7 +277,9 @@ class Bench:
             return json.JSONDecoder().raw_decode(rest.replace("\n", ""))[0]
         raise self.crash(process, "the project's code stopped with an error")
 
-    def crash(self, process: Process, what: str, expected: str = "", todo: str = "") -> NotYet:
+    def crash(
+        self, process: Process, what: str, expected: str = "", todo: str = ""
+    ) -> NotYet:
         """The news that a process died: its last words, and the learner's line in them."""
         log = process.log()
         return NotYet(
@@ -298,7 +306,9 @@ class Bench:
         process = self.finish(argv, self.env(), seconds=processes.START_SECONDS * 2)
         if process.exit_code:
             raise self.crash(
-                process, "`python manage.py migrate` failed", expected="all migrations apply"
+                process,
+                "`python manage.py migrate` failed",
+                expected="all migrations apply",
             )
         if not self.facts_of(process):
             raise NotYet(
@@ -387,7 +397,9 @@ class Bench:
 
     def _no_start(self, name: str, process: Process) -> NotYet:
         if process.exit_code is not None:
-            return self.crash(process, f"{name} ended", expected=f"{name} starts and listens")
+            return self.crash(
+                process, f"{name} ended", expected=f"{name} starts and listens"
+            )
         log = self.sandbox.as_learner(process.log(8))
         process.kill()
         seconds = processes.START_SECONDS
@@ -409,7 +421,12 @@ class Bench:
             self.database  # noqa: B018 - a server without tables answers with 500
         password = "Sunny-meadow-42"
         email = f"{name}@example.com"
-        body = {"username": name, "email": email, "password": password, "display_name": name}
+        body = {
+            "username": name,
+            "email": email,
+            "password": password,
+            "display_name": name,
+        }
         signup = server.ask("POST", "/api/auth/signup/", body=body)
         self.need(signup, 201)
         login = server.ask(
@@ -429,7 +446,9 @@ class Bench:
             return answer
         found, place = str(answer), None
         if answer.status >= 500:
-            servers = [made for made, _ in list(self._made.values()) if isinstance(made, Server)]
+            servers = [
+                made for made, _ in list(self._made.values()) if isinstance(made, Server)
+            ]
             for server in servers:
                 if error := self.last_error(server):
                     found += f"\nthe server's last error: {error}"
@@ -456,12 +475,17 @@ def last_words(log: str) -> str:
     lines = [line for line in log.splitlines() if line.strip()]
     for line in reversed(lines):
         name = line.split(":", 1)[0]
-        if name.endswith(("Error", "Exception", "NotReady", "Configured")) and " " not in name:
+        if (
+            name.endswith(("Error", "Exception", "NotReady", "Configured"))
+            and " " not in name
+        ):
             return line.strip()
     return lines[-1].strip() if lines else "(nothing printed)"
 
 
-def forged(person: Person, facts: dict[str, Any], *, key: str | None = None, **claims: Any):
+def forged(
+    person: Person, facts: dict[str, Any], *, key: str | None = None, **claims: Any
+) -> str:
     """That person's access token with other claims, or signed with another key."""
     import jwt
 

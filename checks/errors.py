@@ -27,7 +27,12 @@ class NotYet(Exception):
     """
 
     def __init__(
-        self, found: str, *, expected: str = "", look_at: Place | None = None, todo: str = ""
+        self,
+        found: str,
+        *,
+        expected: str = "",
+        look_at: Place | None = None,
+        todo: str = "",
     ) -> None:
         super().__init__(found)
         self.found = found

@@ -48,8 +48,7 @@ def _harmless(node: ast.Import | ast.ImportFrom) -> bool:
     """Imports that may stand above the set-up: the standard library's and Django's core."""
     if isinstance(node, ast.ImportFrom):
         module = node.module or ""
-        return module.startswith(("django.core", "channels.routing", "channels.security")) or (
-            module.split(".")[0] in _STANDARD
-        )
+        return module.startswith(
+            ("django.core", "channels.routing", "channels.security")
+        ) or (module.split(".")[0] in _STANDARD)
     return all(name.name.split(".")[0] in _STANDARD | {"django"} for name in node.names)
-

@@ -130,7 +130,10 @@ def listening(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def wait_until(
-    condition: Callable[[], bool], *, seconds: float, alive: Callable[[], bool] | None = None
+    condition: Callable[[], bool],
+    *,
+    seconds: float,
+    alive: Callable[[], bool] | None = None,
 ) -> bool:
     """Ask again and again until the condition holds; False if time or `alive` ran out."""
     end = time.monotonic() + seconds

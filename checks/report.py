@@ -43,7 +43,7 @@ def _details(result: ItemResult) -> list[str]:
 
 def summary(report: Report, colour: bool = False) -> str:
     """The last line: how many passed, what stands in the way, how long it took."""
-    counts = {status: 0 for status in Status}
+    counts = dict.fromkeys(Status, 0)
     for result in report.items:
         counts[result.status] += 1
     took = f"in {report.duration_s:.1f} s"
@@ -72,19 +72,27 @@ def to_json(report: Report) -> str:
 
 def to_junit(report: Report) -> str:
     """The same as one JUnit test suite: blocked and manual are skipped, environment an error."""
-    suite = ET.Element("testsuite", name=f"step {report.step}", tests=str(len(report.items)))
+    suite = ET.Element(
+        "testsuite", name=f"step {report.step}", tests=str(len(report.items))
+    )
     tags = {
         Status.FAILED: "failure",
         Status.ENVIRONMENT: "error",
         Status.BLOCKED: "skipped",
         Status.MANUAL: "skipped",
     }
-    for kind, name in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+    for kind, name in (
+        ("failure", "failures"),
+        ("error", "errors"),
+        ("skipped", "skipped"),
+    ):
         count = sum(tags.get(result.status) == kind for result in report.items)
         suite.set(name, str(count))
     suite.set("time", f"{report.duration_s:.3f}")
     for result in report.items:
-        case = ET.SubElement(suite, "testcase", name=result.id, classname=f"step{report.step:02}")
+        case = ET.SubElement(
+            suite, "testcase", name=result.id, classname=f"step{report.step:02}"
+        )
         case.set("time", f"{result.duration_s:.3f}")
         if tag := tags.get(result.status):
             reason = result.message or f"waits for {result.blocked_by}"

@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +80,7 @@ class Session:
         return Report(step, str(self.directory), run.results, time.monotonic() - start)
 
     @contextlib.contextmanager
-    def _bench(self):
+    def _bench(self) -> Iterator[Bench]:
         found = projects.find(self.directory, self.python)
         if self._sandbox is None or self._sandbox.original != found:
             if self._sandbox:
@@ -156,7 +156,9 @@ class _Run:
 
     def _verdict(self, item: Item, bench: Bench, started: Future | None) -> ItemResult:
         if self._manual(item, bench):
-            return _blank(item, Status.MANUAL, message="judged by `check --url https://...`")
+            return _blank(
+                item, Status.MANUAL, message="judged by `check --url https://...`"
+            )
         blocker = next((need for need in item.needs if self._stands_in_way(need)), None)
         if blocker:
             return _blank(item, Status.BLOCKED, blocked_by=blocker)
@@ -197,7 +199,7 @@ def _attempt(item: Item, bench: Bench) -> tuple[BaseException | None, float]:
     error: BaseException | None = None
     try:
         item.judge(bench)
-    except Exception as raised:
+    except Exception as raised:  # noqa: BLE001 - _explain() tells whose it is
         error = raised
     return error, time.monotonic() - start
 

@@ -81,7 +81,9 @@ class Sandbox:
                 path = Path(file)
                 if path.is_relative_to(root) and "site-packages" not in path.parts:
                     relative = path.relative_to(root).as_posix()
-                    return Place(relative, int(line), "" if symbol == "<module>" else symbol)
+                    return Place(
+                        relative, int(line), "" if symbol == "<module>" else symbol
+                    )
         return None
 
     def close(self) -> None:

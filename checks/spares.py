@@ -15,7 +15,15 @@ _SPARE = Path(__file__).parent / "probes" / "spare.py"
 # What a migrated database depends on. A watch trusts these names; a check trusts nothing.
 _SHAPES_DATABASE = re.compile(r"migrations|models|settings|apps\.py|requirements|\.env")
 # What a spare interpreter has imported before it sees the project (probes/spare.py).
-_PRELOADED = {"asgiref", "autobahn", "channels", "channels_redis", "daphne", "django", "jwt"}
+_PRELOADED = {
+    "asgiref",
+    "autobahn",
+    "channels",
+    "channels_redis",
+    "daphne",
+    "django",
+    "jwt",
+}
 _PRELOADED |= {"redis", "twisted", "zope"}
 
 

@@ -124,7 +124,9 @@ def test_busy_port_is_tried_again(project, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = [taken.getsockname()[1]]
         original = processes.free_port
-        monkeypatch.setattr("checks.bench.free_port", lambda: ports.pop() if ports else original())
+        monkeypatch.setattr(
+            "checks.bench.free_port", lambda: ports.pop() if ports else original()
+        )
 
         assert judge(project).status is Status.PASSED
 

@@ -15,7 +15,9 @@ STEPS = course.steps()
 LATER = STEPS[1:]
 by_slug = {"ids": lambda step: step.slug}
 # What learners must never find in a step, and what a careless `git add` puts there.
-LITTER = re.compile(r"(__pycache__|\.pyc$|sqlite3|\.pytest_cache|(^|/)\.?venv/|\.env$|\.log$)")
+LITTER = re.compile(
+    r"(__pycache__|\.pyc$|sqlite3|\.pytest_cache|(^|/)\.?venv/|\.env$|\.log$)"
+)
 SECRET = re.compile(r"""(SECRET_KEY|PASSWORD|TOKEN)\s*=\s*["'][^"']{8,}["']|BEGIN .*KEY""")
 
 
@@ -101,8 +103,12 @@ def test_requirements_are_pinned(step):
 
     for line in texts(step)["requirements.txt"].splitlines():
         requirement = line.split("#")[0].strip().lower()
-        name, version = re.fullmatch(r"([\w-]+)(?:\[[\w,]+\])?==([\w.]+)", requirement).groups()
-        assert re.search(rf"^{name}(\[[\w,]+\])?=={re.escape(version)}\b", locked, re.M), line
+        name, version = re.fullmatch(
+            r"([\w-]+)(?:\[[\w,]+\])?==([\w.]+)", requirement
+        ).groups()
+        assert re.search(rf"^{name}(\[[\w,]+\])?=={re.escape(version)}\b", locked, re.M), (
+            line
+        )
 
 
 @pytest.mark.parametrize("step", LATER, **by_slug)

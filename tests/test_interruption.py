@@ -59,7 +59,9 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"]
+)
 def test_ended_check_leaves_nothing(moment, number, check):
     """As soon as that is there, the check is ended: it takes everything with it."""
     assert wait_until(lambda: bool(MOMENTS[moment](check.scratch)), seconds=20)

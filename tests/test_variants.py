@@ -18,7 +18,6 @@ from checks.results import Report, Status
 from checks.runner import Session
 from tests.variants import Variant, variants_of
 
-
 GOLDEN = Path(__file__).parent / "golden"
 
 

@@ -8,7 +8,9 @@ from checks.bench import Bench
 from checks.errors import NotYet, Place
 from checks.items import Checklist, Hints
 
-checklist = Checklist(0, early=[lambda bench: bench.runserver, lambda bench: bench.database])
+checklist = Checklist(
+    0, early=[lambda bench: bench.runserver, lambda bench: bench.database]
+)
 item = checklist.item
 
 _USERS = "backend/users/views.py"
@@ -99,7 +101,9 @@ def signup_makes_a_user(bench: Bench) -> None:
     answer = bench.runserver.ask("POST", "/api/auth/signup/", body=body)
     bench.need(answer, 201)
     if not (isinstance(answer.get("id"), int) and answer.get("username") == "erin"):
-        raise NotYet(str(answer), expected="the answer holds id and username of the new user")
+        raise NotYet(
+            str(answer), expected="the answer holds id and username of the new user"
+        )
     if "password" in str(answer.body):
         raise NotYet(str(answer), expected="no password in an answer, hashed or not")
     again = bench.runserver.ask("POST", "/api/auth/signup/", body=body)
@@ -158,9 +162,13 @@ def me_is_who_logged_in(bench: Bench) -> None:
     """`/api/auth/me/` answers with the user whose token it got."""
     for name in ("alice", "bob"):
         person = bench.person(bench.runserver, name)
-        answer = bench.need(bench.runserver.ask("GET", "/api/auth/me/", token=person.access), 200)
+        answer = bench.need(
+            bench.runserver.ask("GET", "/api/auth/me/", token=person.access), 200
+        )
         if (answer.get("id"), answer.get("username")) != (person.id, person.username):
-            raise NotYet(str(answer), expected=f"{name}'s token gives {name}, id {person.id}")
+            raise NotYet(
+                str(answer), expected=f"{name}'s token gives {name}, id {person.id}"
+            )
 
 
 @item(
@@ -232,7 +240,9 @@ def a_message_arrives(bench: Bench) -> None:
     theirs = f"/api/messages/conversation/{alice.id}/"
     seen = bench.need(server.ask("GET", theirs, token=carol.access), 200)
     if sent.get("id") not in [row.get("id") for row in seen.rows]:
-        raise NotYet(str(seen), expected="carol's conversation with alice holds the message")
+        raise NotYet(
+            str(seen), expected="carol's conversation with alice holds the message"
+        )
     bob = bench.person(server, "bob")
     others = bench.need(server.ask("GET", theirs, token=bob.access), 200)
     if others.rows:
@@ -257,7 +267,9 @@ def own_tests_pass(bench: Bench) -> None:
     log = bench.sandbox.as_learner(process.log())
     if process.exit_code == 0:
         return
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+?)(?:::(\S+))?(?: - (.*))?$", log, re.MULTILINE)
+    failed = re.search(
+        r"^(?:FAILED|ERROR) (\S+?)(?:::(\S+))?(?: - (.*))?$", log, re.MULTILINE
+    )
     if failed is None:
         what = "no test was found" if process.exit_code == 5 else process.log(6)
         raise NotYet(what, expected="`python -m pytest` passes")

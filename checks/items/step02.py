@@ -30,7 +30,21 @@ def _variables(bench: Bench, **more: str) -> dict[str, str]:
 
 def _settings(bench: Bench) -> Any:
     """How the settings look to a fresh process without a REDIS_URL."""
-    return bench.once("settings", lambda: _probe(bench, "check_settings"))
+    return bench.once("settings", lambda: _load(bench))
+
+
+def _load(bench: Bench) -> Any:
+    try:
+        return _probe(bench, "check_settings")
+    except NotYet as error:
+        if error.look_at:
+            raise
+        raise NotYet(
+            error.found,
+            expected="Django sets itself up: it can import every app of INSTALLED_APPS",
+            look_at=_place(bench, "INSTALLED_APPS"),
+            todo="take out what is not there yet, or mend its name",
+        ) from error
 
 
 checklist = Checklist(2, early=[_settings, lambda bench: bench.runserver])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from checks.bench import SOCKET_PATH, Bench, Server, expired, forged
-from checks.client import Socket
 from checks.errors import Blocked, NotYet, Place
 from checks.explain import first_early_import
 from checks.items import Checklist, Hints
@@ -304,7 +304,7 @@ def runserver_greets_too(bench: Bench) -> None:
     greet(bench, bench.runserver)
 
 
-def _asgi_file(bench: Bench):
+def _asgi_file(bench: Bench) -> Path:
     module = bench.project.asgi.partition(":")[0]
     return bench.project.backend.joinpath(*module.split(".")).with_suffix(".py")
 

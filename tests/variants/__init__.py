@@ -34,7 +34,9 @@ class Edit:
         file.parent.mkdir(parents=True, exist_ok=True)
         if self.old:
             text = file.read_text("utf-8")
-            assert text.count(self.old) == 1, f"{self.path} holds {self.old!r} not exactly once"
+            assert text.count(self.old) == 1, (
+                f"{self.path} holds {self.old!r} not exactly once"
+            )
             file.write_text(text.replace(self.old, self.new), "utf-8")
         else:
             file.write_text(self.new, "utf-8")

@@ -222,9 +222,9 @@ VARIANTS = [
         "the answer holds more than documented",
         Edit(
             SERIALIZERS,
-            '        fields = ["id", "username", "email", "first_name", "last_name", "display_name"]',
-            '        fields = ["id", "username", "email", "first_name", "last_name",\n'
-            '                  "display_name", "date_joined"]',
+            '"email", "first_name", "last_name", "display_name"]',
+            '"email", "first_name", "last_name", "display_name",\n'
+            '                  "date_joined"]',
         ),
         Edit("backend/users/tests/test_signup.py", None, None),
         Edit("backend/users/tests/test_people.py", None, None),
@@ -295,7 +295,11 @@ VARIANTS = [
     broken(
         "rest.tests",
         "a test that fails",
-        Edit("backend/users/tests/test_mine.py", "", "def test_sum():\n    assert 1 + 1 == 3\n"),
+        Edit(
+            "backend/users/tests/test_mine.py",
+            "",
+            "def test_sum():\n    assert 1 + 1 == 3\n",
+        ),
     ),
     correct(
         "rest.tests",

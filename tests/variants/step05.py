@@ -24,7 +24,9 @@ from notifications.middleware import JWTAuthMiddleware
 from notifications.routing import websocket_urlpatterns
 
 """
-_SOCKETS = "AllowedHostsOriginValidator(JWTAuthMiddleware(URLRouter(websocket_urlpatterns)))"
+_SOCKETS = (
+    "AllowedHostsOriginValidator(JWTAuthMiddleware(URLRouter(websocket_urlpatterns)))"
+)
 _ROUTER = f"""\
 application = ProtocolTypeRouter({{"http": django_application, "websocket": {_SOCKETS}}})
 """
@@ -172,7 +174,9 @@ def owner(token):
 _NO_TESTS = Edit("backend/notifications/tests/test_middleware.py", None, None)
 
 VARIANTS = [
-    broken("asgi.order", "imports above get_asgi_application", asgi(_IMPORTS + _HEAD + _ROUTER)),
+    broken(
+        "asgi.order", "imports above get_asgi_application", asgi(_IMPORTS + _HEAD + _ROUTER)
+    ),
     broken(
         "asgi.order",
         "sorted by a formatter",
@@ -239,18 +243,16 @@ VARIANTS = [
     broken(
         "asgi.greets",
         "no middleware around the router",
-        asgi(
-            _HEAD
-            + _IMPORTS
-            + _ROUTER.replace("JWTAuthMiddleware(", "(")
-        ),
+        asgi(_HEAD + _IMPORTS + _ROUTER.replace("JWTAuthMiddleware(", "(")),
     ),
     broken(
         "asgi.greets",
         "another path than documented",
         Edit(ROUTING, r"^ws/notifications/?$", r"^notifications/?$"),
     ),
-    correct("asgi.greets", "the token in the query string", Edit(MIDDLEWARE, "", _BY_QUERY)),
+    correct(
+        "asgi.greets", "the token in the query string", Edit(MIDDLEWARE, "", _BY_QUERY)
+    ),
     correct(
         "asgi.greets",
         "a renamed consumer behind a path",
@@ -261,8 +263,14 @@ VARIANTS = [
         ),
         Edit(ROUTING, "NotificationConsumer.as_asgi()", "Bell.as_asgi()"),
     ),
-    broken("asgi.refuses-no-token", "closed before it is accepted", wrapped(_NO_TOKEN_IS_DROPPED)),
-    correct("asgi.refuses-no-token", "an error in words before the close", wrapped(_ERROR_FIRST)),
+    broken(
+        "asgi.refuses-no-token",
+        "closed before it is accepted",
+        wrapped(_NO_TOKEN_IS_DROPPED),
+    ),
+    correct(
+        "asgi.refuses-no-token", "an error in words before the close", wrapped(_ERROR_FIRST)
+    ),
     broken(
         "asgi.refuses-bad-token",
         "a signature that nobody verifies",
@@ -330,6 +338,8 @@ VARIANTS = [
         "asgi.runserver",
         "daphne is put in front elsewhere",
         Edit(SETTINGS, '    "daphne",\n', ""),
-        Edit(SETTINGS, "ROOT_URLCONF =", 'INSTALLED_APPS.insert(0, "daphne")\nROOT_URLCONF ='),
+        Edit(
+            SETTINGS, "ROOT_URLCONF =", 'INSTALLED_APPS.insert(0, "daphne")\nROOT_URLCONF ='
+        ),
     ),
 ]

@@ -1,0 +1,363 @@
+"""The site in a real browser: the checklist that ticks itself, and every page as people use it."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from checks.course import ROOT
+from tests.browser import Tool, Visit, browser, catch_up, checkout, needs, use_step, visits
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="drives a terminal of POSIX")
+__all__ = ["browser", "visits"]
+
+PAGE = "steps/05-asgi/"
+WORDS = ".checklist-words"
+FOUND = ".checklist-found"
+MOST_BYTES = 1_000_000
+# Sums up whatever moves without somebody having clicked.
+SHIFTS = """
+window.moved = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    if (!entry.hadRecentInput) {
+      const what = entry.sources.map((source) => source.node && source.node.nodeName);
+      window.moved.push([entry.value, ...what]);
+    }
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository whose workspace is as after step 4, and so at step 5."""
+    needs("mkdocs")
+    needs("material")
+    root = checkout(tmp_path_factory.mktemp("browser") / "tutorial")
+    catch_up(root, 4)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tool(copy: Path) -> Iterator[Tool]:
+    """The command running in it, with its pages built."""
+    with Tool(copy) as running:
+        running.ready()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def plain(tool: Tool, copy: Path) -> Iterator[str]:
+    """The same pages on a server that knows nothing of the tool; its address."""
+    folder = copy / ".tutorial" / "site"
+    handler = functools.partial(Silent, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class Silent(http.server.SimpleHTTPRequestHandler):
+    """A file server that prints nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def at_step_4(copy: Path) -> None:
+    """Undo step 5 in the workspace."""
+    use_step(copy, "04-emit-events")
+
+
+def says(seen: Visit, pattern: str) -> None:
+    """Wait until the panel says something."""
+    seen.page.wait_for_function(
+        "([words, pattern]) => new RegExp(pattern).test("
+        "document.querySelector(words)?.textContent || '')",
+        arg=[WORDS, pattern],
+    )
+
+
+def statuses(seen: Visit) -> list[str]:
+    """How each item of the checklist stands, as a reader sees it."""
+    return [mark.inner_text() for mark in seen.page.query_selector_all(".checklist-mark")]
+
+
+# The checklist
+
+
+def test_checklist_ticks_after_a_save(
+    copy: Path, tool: Tool, visits: Callable[..., Visit]
+) -> None:
+    """A failure with its message, hint and place; after the save all is ticked. Nothing moves."""
+    at_step_4(copy)
+    seen = visits(viewport={"width": 1200, "height": 1800})
+    seen.page.add_init_script(SHIFTS)
+    seen.page.goto(tool.address + PAGE)
+    says(seen, r"\d+ failed")
+
+    marks = statuses(seen)
+    assert marks.count("failed") >= 1
+    assert {"passed", "failed", "blocked"} >= set(marks)
+    found = seen.text(FOUND)
+    assert "found " in found
+    assert seen.page.is_visible(f"{FOUND} details[open] p")
+    assert "backend/" in seen.text(f"{FOUND} .checklist-place code")
+    link = seen.page.get_attribute(f"{FOUND} .checklist-place a", "href")
+    assert link == f"vscode://file{copy}/workspace/" + link.partition("/workspace/")[2]
+
+    use_step(copy, "05-asgi")
+    says(seen, r"^(\d+) of \1 passed")
+
+    assert set(statuses(seen)) == {"passed"}
+    boxes = seen.page.query_selector_all("ol.checklist input")
+    assert all(box.is_checked() for box in boxes)
+    seen.page.click("ol.checklist input >> nth=0")
+    assert boxes[0].is_checked(), "what the checks ticked cannot be ticked off by hand"
+    assert seen.page.evaluate("window.moved") == []
+    assert seen.complaints == []
+
+
+def test_check_now_and_the_terminal_agree(
+    copy: Path, tool: Tool, visits: Callable[..., Visit]
+) -> None:
+    """The button, by keyboard alone, checks the step of the page; the terminal shows it too."""
+    seen = visits()
+    seen.page.goto(tool.address + "steps/03-notifications-app/")
+    says(seen, "The tool watches step 5|Checked at each save")
+    seen.page.focus(".checklist-ask")
+    seen.page.keyboard.press("Enter")
+    says(seen, "Checking")
+    says(seen, "passed")
+    tool.wait_for(r"Step 3, The notifications app: checking")
+    seen.page.goto(tool.address + PAGE)
+    says(seen, "watches step 3")
+    seen.page.click(".checklist-ask")
+    says(seen, "Checked at each save")
+
+
+def test_it_says_when_it_is_not_connected(
+    tmp_path: Path, visits: Callable[..., Visit]
+) -> None:
+    """The tool ends: the page says so. It is started again: the page is back by itself."""
+    root = checkout(tmp_path / "tutorial")
+    catch_up(root, 4)
+    seen = visits()
+    with Tool(root) as first:
+        address = first.ready()
+        seen.page.goto(address + PAGE)
+        says(seen, "failed")
+        before = statuses(seen)
+        first.stop()
+        says(seen, "Not connected")
+        assert statuses(seen) == before
+        assert seen.page.is_disabled(".checklist-ask")
+    with Tool(root) as second:
+        if second.ready() != address:
+            pytest.skip("another program has taken the port meanwhile")
+        says(seen, "Checking|passed")
+
+
+def test_checklist_without_the_tool(plain: str, visits: Callable[..., Visit]) -> None:
+    """A plain checklist: by keyboard, remembered after a reload, without a try to connect."""
+    seen = visits()
+    sockets: list[str] = []
+    seen.page.on("websocket", lambda opened: sockets.append(opened.url))
+    seen.page.goto(plain + PAGE)
+    seen.page.focus("ol.checklist input >> nth=1")
+    seen.page.keyboard.press("Space")
+    seen.page.reload()
+
+    ticked = [
+        box.is_checked() for box in seen.page.query_selector_all("ol.checklist input")
+    ]
+    assert ticked[:3] == [False, True, False]
+    assert "Your ticks stay in this browser" in seen.text(WORDS)
+    assert sockets == []
+    assert seen.complaints == []
+
+
+def test_checklist_from_a_file(
+    tool: Tool, copy: Path, visits: Callable[..., Visit]
+) -> None:
+    """Opened from the disk, the page is complete."""
+    seen = visits()
+    seen.context.unroute("**/*")
+    seen.page.goto((copy / ".tutorial" / "site" / PAGE / "index.html").as_uri())
+
+    assert "Your ticks stay in this browser" in seen.text(WORDS)
+    seen.page.check("ol.checklist input >> nth=0")
+
+
+# Every page
+
+
+def pages(address: str, root: Path) -> list[str]:
+    """The addresses of all built pages."""
+    folder = root / ".tutorial" / "site"
+    found = sorted(path.parent.relative_to(folder) for path in folder.rglob("index.html"))
+    return [address + ("" if path == Path() else f"{path.as_posix()}/") for path in found]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_out_of_reach(
+    scheme: str, plain: str, copy: Path, visits: Callable[..., Visit]
+) -> None:
+    """axe finds nothing serious on any page; no page complains or loads from elsewhere."""
+    axe = needs("axe_playwright_python.sync_playwright").Axe()
+    seen = visits(color_scheme=scheme)
+    found = []
+    for address in pages(plain, copy):
+        seen.page.goto(address)
+        for broken in axe.run(seen.page).response["violations"]:
+            if broken["impact"] in {"serious", "critical"}:
+                where = [node["target"] for node in broken["nodes"]][:3]
+                found.append(f"{urlsplit(address).path}: {broken['id']} {where}")
+    dark = seen.page.get_attribute("body", "data-md-color-scheme") == "slate"
+
+    assert dark is (scheme == "dark")
+    assert found == []
+    assert seen.complaints == []
+
+
+def test_live_checklist_is_in_reach(
+    copy: Path, tool: Tool, visits: Callable[..., Visit]
+) -> None:
+    """The same with what the tool adds to a page, in both themes."""
+    axe = needs("axe_playwright_python.sync_playwright").Axe()
+    at_step_4(copy)
+    found = []
+    for scheme in ("light", "dark"):
+        seen = visits(color_scheme=scheme)
+        seen.page.goto(tool.address + PAGE)
+        says(seen, r"\d+ failed")
+        broken = axe.run(seen.page, context=".checklist-box").response["violations"]
+        found += [(scheme, each["id"], each["nodes"][0]["html"]) for each in broken]
+
+    assert found == []
+
+
+def test_narrow_screen(tool: Tool, copy: Path, visits: Callable[..., Visit]) -> None:
+    """At 360 pixels no page scrolls sideways."""
+    seen = visits(viewport={"width": 360, "height": 740})
+    wide = []
+    for address in pages(tool.address, copy):
+        seen.page.goto(address)
+        if seen.page.evaluate("document.documentElement.scrollWidth") > 360:
+            wide.append(urlsplit(address).path)
+
+    assert wide == []
+
+
+@pytest.mark.parametrize("path", ["", PAGE])
+def test_weight(path: str, tool: Tool, visits: Callable[..., Visit]) -> None:
+    """The first visit of a page takes less than a megabyte."""
+    seen = visits(bypass_csp=False)
+    counter = seen.context.new_cdp_session(seen.page)
+    counter.send("Network.enable")
+    sizes: list[float] = []
+    counter.on(
+        "Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"])
+    )
+    seen.page.goto(tool.address + path, wait_until="load")
+    seen.page.wait_for_timeout(500)
+
+    print(f"{path or 'front page'}: {sum(sizes) / 1000:.0f} kB in {len(sizes)} requests")
+    assert 0 < sum(sizes) < MOST_BYTES
+    assert seen.complaints == [], "the pages keep to their own policy"
+
+
+def test_dark_mode_is_kept(plain: str, visits: Callable[..., Visit]) -> None:
+    """The switch turns it dark, and the next page is dark too."""
+    seen = visits(color_scheme="light")
+    seen.page.goto(plain)
+    assert seen.page.get_attribute("body", "data-md-color-scheme") == "default"
+    seen.page.click("label[title='Switch to dark mode']")
+    seen.page.wait_for_selector("body[data-md-color-scheme=slate]")
+    seen.page.goto(plain + PAGE)
+
+    assert seen.page.get_attribute("body", "data-md-color-scheme") == "slate"
+
+
+def test_search_by_keyboard(plain: str, visits: Callable[..., Visit]) -> None:
+    """`/`, a word, Enter: the page about it."""
+    seen = visits()
+    seen.page.goto(plain)
+    seen.page.keyboard.press("/")
+    seen.page.keyboard.type("4401", delay=30)
+    seen.page.wait_for_selector(".md-search-result__item a")
+    seen.page.keyboard.press("ArrowDown")
+    seen.page.keyboard.press("Enter")
+    seen.page.wait_for_url(lambda address: urlsplit(address).path != "/")
+
+    assert "4401" in seen.text("article")
+
+
+def test_copied_code_is_the_file(plain: str, visits: Callable[..., Visit]) -> None:
+    """Each block under a file's name, copied with its button, stands in that file."""
+    seen = visits(permissions=["clipboard-read", "clipboard-write"])
+    seen.page.goto(plain + PAGE)
+    blocks = seen.page.query_selector_all("p.place + .highlight")
+    assert blocks
+    for block in blocks:
+        path = block.evaluate("block => block.previousElementSibling.innerText").split()[0]
+        block.scroll_into_view_if_needed()
+        block.hover()
+        button = block.wait_for_selector("[data-clipboard-target], [data-md-type=copy]")
+        button.click()
+        copied = seen.page.evaluate("navigator.clipboard.readText()")
+        text = (ROOT / "steps" / "05-asgi" / path).read_text("utf-8")
+        assert copied.strip()
+        assert copied.rstrip("\n") in text
+
+
+def test_everything_by_keyboard(plain: str, visits: Callable[..., Visit]) -> None:
+    """Tab reaches the hints, Enter opens them, and one always sees where one is."""
+    seen = visits()
+    seen.page.goto(plain + PAGE)
+    seen.page.focus("ol.checklist input >> nth=0")
+    seen.page.keyboard.press("Tab")
+    focused = "document.activeElement"
+    assert seen.page.evaluate(f"{focused}.tagName") == "SUMMARY"
+    outline = f"getComputedStyle({focused}).outlineStyle"
+    assert seen.page.evaluate(outline) != "none"
+    seen.page.keyboard.press("Enter")
+
+    assert seen.page.is_visible("ol.checklist details[open] li")
+
+
+def test_printed_page(tool: Tool, visits: Callable[..., Visit]) -> None:
+    """On paper there are the sentences and boxes, not the tool's panel."""
+    seen = visits()
+    seen.page.goto(tool.address + PAGE)
+    seen.page.wait_for_selector(".checklist-panel")
+    seen.page.emulate_media(media="print")
+
+    assert not seen.page.is_visible(".checklist-panel")
+    assert seen.page.is_visible("ol.checklist label")
+
+
+def test_nothing_names_another_host(tool: Tool, copy: Path) -> None:
+    """No script, style, font or picture of any page is loaded from elsewhere."""
+    loads = re.compile(
+        r"<(?:script|img|iframe|source|video|audio)\b[^>]*\bsrc=[\"']?(?:https?:)?//[^\"'\s>]+"
+        r"|<link\b[^>]*\brel=[\"']?(?:stylesheet|preconnect|icon|preload)\b[^>]*"
+        r"\bhref=[\"']?(?:https?:)?//[^\"'\s>]+"
+    )
+    folder = copy / ".tutorial" / "site"
+    found = [
+        f"{path.relative_to(folder)}: {match[:120]}"
+        for path in folder.rglob("*.html")
+        for match in loads.findall(path.read_text("utf-8"))
+    ]
+
+    assert found == []
