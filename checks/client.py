@@ -95,10 +95,12 @@ _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 
 
 def shorten(value: Any, length: int = 300) -> str:
-    """A value on one line, cut where it gets long; of an HTML page its title."""
+    """A value on one line, cut where it gets long; of an error page its title."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if title := _TITLE.search(text):
         text = html.unescape(title[1])
+    # Django's error page as plain text: what follows describes the request and the machine.
+    text = text.partition("\n\nRequest Method:")[0]
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 3] + "..."
 

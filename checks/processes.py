@@ -35,6 +35,7 @@ class Process:
         # Nobody writes to this pipe: it closes when we end, however, and says so (guard).
         theirs, ours = os.pipe()
         self._pipe: int | None = ours
+        self._ending = threading.Lock()
         self._popen = subprocess.Popen(
             self.argv,
             cwd=cwd,
@@ -89,7 +90,12 @@ class Process:
         self._popen.terminate()
 
     def kill(self) -> None:
-        """End it and all that it started, now."""
+        """End it and all that it started, now; only the first of several calls does."""
+        with self._ending:
+            pipe, self._pipe = self._pipe, None
+        if pipe is None:
+            self._popen.wait()
+            return
         if os.name == "nt":
             subprocess.run(
                 ["taskkill", "/F", "/T", "/PID", str(self.pid)], capture_output=True
@@ -99,9 +105,7 @@ class Process:
                 os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
         self._reader.join(timeout=2)
-        if self._pipe is not None:
-            os.close(self._pipe)
-            self._pipe = None
+        os.close(pipe)
         if self._popen.stdout:
             self._popen.stdout.close()
 

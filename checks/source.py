@@ -15,14 +15,18 @@ def extract(path: Path, symbol: str | None = None) -> str:
     """The source of `symbol` in a Python file, or the whole file without one.
 
     A symbol is a function, class, method (`Consumer.connect`) or assigned name, at module
-    level or in a class. It comes with its decorators and the comment lines right above it,
+    level or in a class; of a name that is assigned only inside an `if` it is that whole
+    statement. It comes with its decorators and the comment lines right above it,
     indented as in the file, with a newline at the end. Raises SymbolNotFound; OSError and
     SyntaxError as they come.
     """
     text = path.read_text("utf-8")
     if symbol is None:
         return text
-    found = dict(_symbols(ast.parse(text, filename=str(path))))
+    tree = ast.parse(text, filename=str(path))
+    found = dict(_symbols(tree))
+    if symbol not in found and (choice := _choice_of(tree, symbol)):
+        found[symbol] = choice
     if symbol not in found:
         known = ", ".join(found) or "none"
         raise SymbolNotFound(f"{path} has no {symbol!r}; its symbols are: {known}")
@@ -44,6 +48,16 @@ def _symbols(
             yield prefix + name, node
         if isinstance(node, ast.ClassDef):
             yield from _symbols(node, f"{prefix}{node.name}.")
+
+
+def _choice_of(tree: ast.Module, name: str) -> ast.If | None:
+    """The `if` statement of a module that assigns that name in one of its branches."""
+    for node in tree.body:
+        if isinstance(node, ast.If) and any(
+            name in _names(child) for child in ast.walk(node) if isinstance(child, ast.stmt)
+        ):
+            return node
+    return None
 
 
 def _names(node: ast.stmt) -> list[str]:

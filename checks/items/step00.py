@@ -75,7 +75,7 @@ def no_migration_is_missing(bench: Bench) -> None:
     raise NotYet(
         f"models changed without a migration:\n{bench.sandbox.as_learner(process.log(8))}",
         expected="`python manage.py makemigrations --check` finds nothing to do",
-        look_at=Place(f"{app[1]}/models.py"),
+        look_at=Place(bench.project.relative(bench.project.backend / app[1] / "models.py")),
         todo="run `python manage.py makemigrations`, read the new file, keep it with the code",
     )
 

@@ -161,10 +161,10 @@ def asgi_application_can_be_imported(bench: Bench) -> None:
 def runserver_is_daphne(bench: Bench) -> None:
     """`manage.py runserver` says ASGI/Daphne, and the REST API answers there."""
     server = bench.runserver
-    log = server.process.log()
-    if "Starting ASGI" not in log:
+    # The port may be open a moment before we have read what was printed.
+    if not _await(server.process, "Starting ASGI", seconds=3):
         raise NotYet(
-            f"runserver printed:\n{bench.sandbox.as_learner(log)}",
+            f"runserver printed:\n{bench.sandbox.as_learner(server.process.log())}",
             expected="Starting ASGI/Daphne development server",
             look_at=_place(bench, "INSTALLED_APPS"),
         )
@@ -306,9 +306,9 @@ def _tell_listeners(
     return seen["heard"]
 
 
-def _await(process: Process, word: str, seconds: float) -> None:
+def _await(process: Process, word: str, seconds: float) -> bool:
     """Wait for that word in what a process prints, until it ends or the time is over."""
-    processes.wait_until(
+    return processes.wait_until(
         lambda: word in process.log(),
         seconds=seconds,
         alive=lambda: process.exit_code is None,
