@@ -24,30 +24,31 @@ def extract(path: Path, symbol: str | None = None) -> str:
     if symbol is None:
         return text
     tree = ast.parse(text, filename=str(path))
-    found = dict(_symbols(tree))
+    found = dict(definitions(tree))
     if symbol not in found and (choice := _choice_of(tree, symbol)):
         found[symbol] = choice
     if symbol not in found:
         known = ", ".join(found) or "none"
         raise SymbolNotFound(f"{path} has no {symbol!r}; its symbols are: {known}")
     lines = text.splitlines(keepends=True)
-    first, last = _lines_of(found[symbol], lines)
+    first, last = lines_of(found[symbol], lines)
     return "".join(lines[first:last]).rstrip("\n") + "\n"
 
 
 def symbols(path: Path) -> list[str]:
     """The names that extract() knows in a Python file, in the file's order."""
-    return list(dict(_symbols(ast.parse(path.read_text("utf-8"), filename=str(path)))))
+    return list(dict(definitions(ast.parse(path.read_text("utf-8"), filename=str(path)))))
 
 
-def _symbols(
+def definitions(
     parent: ast.Module | ast.ClassDef, prefix: str = ""
 ) -> Iterator[tuple[str, ast.stmt]]:
+    """Each function, class, method and assignment below `parent`, with its dotted name."""
     for node in parent.body:
         for name in _names(node):
             yield prefix + name, node
         if isinstance(node, ast.ClassDef):
-            yield from _symbols(node, f"{prefix}{node.name}.")
+            yield from definitions(node, f"{prefix}{node.name}.")
 
 
 def _choice_of(tree: ast.Module, name: str) -> ast.If | None:
@@ -72,7 +73,7 @@ def _names(node: ast.stmt) -> list[str]:
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
-def _lines_of(node: ast.stmt, lines: list[str]) -> tuple[int, int]:
+def lines_of(node: ast.stmt, lines: list[str]) -> tuple[int, int]:
     """First line (counted from 0, with decorators and comments) and the one after the last."""
     decorators = getattr(node, "decorator_list", [])
     first = min([node.lineno, *(decorator.lineno for decorator in decorators)]) - 1

@@ -1,0 +1,575 @@
+"""The Markdown extension: what it makes of each directive, and what it refuses."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from checks import course, source
+from checks.items import items_of
+from tools import compare, differences, listings, regions
+from tools.differences import Change, applied, unshown
+from tools.directives import DirectiveError, expand
+from tools.glossary import definitions
+from tools.pages import Directive, Fence, Heading, PageError, parse, words_of
+from workshop import cli
+from workshop.files import copy_tree, files_of
+
+STEPS = course.steps()
+ASGI = "@code step=05-asgi path=backend/numeneon/asgi.py"
+ROUTING = "@code step=05-asgi path=backend/notifications/routing.py"
+
+
+def made(*lines: str) -> str:
+    """What a page becomes."""
+    return expand("\n".join(lines) + "\n")
+
+
+def captions(text: str) -> list[str]:
+    """The captions of a page's blocks, as they read."""
+    found = re.findall(r'<p class="place">(.*?)</p>', text)
+    return [html.unescape(re.sub(r"<[^>]*>", "", caption)) for caption in found]
+
+
+def fence_of(text: str) -> tuple[str, str]:
+    """The info string and the content of the first fence."""
+    fence = next(block for block in parse(text) if isinstance(block, Fence))
+    return fence.info, "\n".join(fence.lines) + "\n"
+
+
+# Reading a page
+
+
+def test_page_is_read_block_by_block() -> None:
+    """Headings with their anchors, directives with their values, fences with their lines."""
+    text = '# Title { #top }\n\n@run server reason="two words"\n\n```console\n$ ls\n```\n'
+    heading, _, run, _, fence = parse(text)
+
+    assert heading == Heading(1, "Title", "top", 1)
+    assert isinstance(run, Directive)
+    assert (run.name, run.words, run.values) == (
+        "run",
+        ("server",),
+        {"reason": "two words"},
+    )
+    assert isinstance(fence, Fence)
+    assert (fence.language, fence.lines, fence.line, fence.above) == (
+        "console",
+        ("$ ls",),
+        5,
+        (run,),
+    )
+
+
+def test_directive_in_a_fence_is_text() -> None:
+    """Pages about the directives can show them, however long the fence's marks."""
+    text = "````markdown\n```\n@code nothing\n```\n````\n"
+
+    assert made(text.rstrip()) == text.rstrip()
+
+
+@pytest.mark.parametrize("text", ["```\nno end", '@code step="05'])
+def test_broken_page_is_refused(text: str) -> None:
+    """An open fence or quote would swallow the rest of the page."""
+    with pytest.raises(PageError, match="line 1"):
+        parse(text)
+
+
+def test_words_are_those_one_reads() -> None:
+    """Code, addresses and directives are not counted."""
+    assert words_of("# A b\n\n@run stop\n\nc [d](e.md) `f`\n\n```\ng\n```\n") == list(
+        "Abcdf"
+    )
+
+
+# Code
+
+
+def test_whole_file_is_shown() -> None:
+    """The block holds the file, and the lines that are new in it are marked."""
+    info, content = fence_of(made(ROUTING))
+
+    assert content == (STEPS[5].folder / "backend/notifications/routing.py").read_text(
+        "utf-8"
+    )
+    assert 'hl_lines="3 11 12"' in info
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.slug)
+def test_symbols_are_those_of_the_checks(step: course.Step) -> None:
+    """A page shows exactly what a hint shows under the same name."""
+    for path in files_of(step.folder):
+        if path.endswith(".py") and "/tests/" not in path:
+            text = (step.folder / path).read_text("utf-8")
+            lines = text.splitlines(keepends=True)
+            for name in source.symbols(step.folder / path):
+                first, last = regions.symbol(text, name)
+                assert "".join(lines[first:last]) == source.extract(
+                    step.folder / path, name
+                )
+
+
+def test_new_symbol_carries_a_bar_and_no_marks() -> None:
+    """Where everything is new, marking each line says nothing."""
+    middleware = "step=03-notifications-app path=backend/notifications/middleware.py"
+    info, _ = fence_of(made(f"@code {middleware} symbol=user_of"))
+
+    assert ".added" in info
+    assert "hl_lines" not in info
+
+
+def test_first_step_marks_nothing() -> None:
+    """Its page is a tour of what is there."""
+    text = made("@code step=00-rest-api path=backend/posts/services.py symbol=create_post")
+
+    assert "hl_lines" not in text and ".added" not in text
+    assert captions(text) == ["backend/posts/services.py create_post()"]
+
+
+def test_plain_code_is_as_it_is() -> None:
+    """Pages that explain do not ask for edits."""
+    text = made(ROUTING + " plain")
+
+    assert "hl_lines" not in text
+    assert captions(text) == ["backend/notifications/routing.py"]
+
+
+@pytest.mark.parametrize(
+    ("line", "caption"),
+    [
+        ("05-asgi path=backend/numeneon/asgi.py", "replace 2 lines with 16"),
+        (
+            "05-asgi path=backend/notifications/routing.py symbol=websocket_urlpatterns",
+            "in websocket_urlpatterns, add 2 lines",
+        ),
+        (
+            "05-asgi path=backend/notifications/routing.py symbol=<imports>",
+            "at the top, add 1 line",
+        ),
+        (
+            "04-emit-events path=backend/posts/services.py symbol=create_post",
+            "in create_post(), replace 2 lines with 4",
+        ),
+        (
+            "06-render-deployment path=backend/notifications/services.py symbol=can_send",
+            "add after send_notification()",
+        ),
+        (
+            "06-render-deployment path=backend/numeneon/settings.py region='# Production'",
+            "add at the end",
+        ),
+        ("06-render-deployment path=build.sh", "create new file"),
+        ("03-notifications-app path=requirements.txt", "add 1 line"),
+    ],
+)
+def test_caption_says_where_and_what(line: str, caption: str) -> None:
+    """Made by comparing with the step before."""
+    path = line.split("path=")[1].split()[0]
+
+    assert captions(made(f"@code step={line}")) == [f"{path} {caption}"]
+
+
+def test_captions_follow_the_page() -> None:
+    """A landmark is something the reader has by then, and a file is created once."""
+    consumer = (
+        "@code step=03-notifications-app path=backend/notifications/consumers.py symbol="
+    )
+    text = made(
+        consumer + "NotificationConsumer.receive",
+        consumer + "<imports>",
+        consumer + "NotificationConsumer.<head>",
+        consumer + "NotificationConsumer.notify",
+    )
+
+    assert [caption.partition(" ")[2] for caption in captions(text)] == [
+        "create new file",
+        "add at the top",
+        "add after the imports",
+        "add at the end",
+    ]
+
+
+def test_replaced_lines_are_shown_once() -> None:
+    """Two blocks share a change: the old lines belong to the first of them."""
+    text = made(ASGI + " symbol=<imports>", ASGI + " symbol=application")
+
+    assert text.count("??? before") == 1
+    assert "    application = get_asgi_application()" in text
+
+
+def test_wrong_code_says_so_and_is_replaced() -> None:
+    """The box has a title, and the right code takes its place."""
+    text = made(
+        "@wrong path=backend/numeneon/asgi.py",
+        "```python",
+        "import this",
+        "```",
+        ASGI,
+    )
+
+    assert '!!! failure "Wrong on purpose"' in text
+    assert "    import this" in text
+    assert "hl_lines" in text
+    assert [caption.partition(" ")[2] for caption in captions(text)] == [
+        "for now, replace the whole file",
+        "replace the whole file",
+    ]
+
+
+def test_directive_in_a_list_keeps_its_place() -> None:
+    """What takes its place is as deep as it was."""
+    text = made("- item", "", "    " + ROUTING + " symbol=<imports>")
+
+    assert '\n    <p class="place">' in text
+    assert "\n    from django.urls import re_path\n" in text
+
+
+def test_fences_within_code_stay_within() -> None:
+    """A block is fenced by more marks than it holds."""
+    text = made("@code step=01-installation path=README.md")
+
+    assert "````{ .markdown" in text
+
+
+# Regions
+
+YAML = """\
+# top
+services:
+  # the first
+  - type: web
+    name: one
+    envVars:
+      - key: A
+        value: 1
+
+  - type: store
+    name: two
+databases: []
+"""
+INI = "# about\n[tool]\na = 1\n# b\nb =\n  2\n\n[other]\nc = 3\n"
+PYTHON = """\
+# Paths
+
+HERE = 1
+
+# Apps
+
+if HERE:
+    A = 2
+else:
+    A = 3
+B = [
+    4,
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "name", "first", "last"),
+    [
+        (YAML, "x.yaml", "services", 1, 11),
+        (YAML, "x.yaml", "services.web", 3, 8),
+        (YAML, "x.yaml", "services.one", 3, 8),
+        (YAML, "x.yaml", "services.1", 10, 11),
+        (YAML, "x.yaml", "services.0.envVars.A", 7, 8),
+        (YAML, "x.yaml", "databases", 12, 12),
+        (INI, "x.toml", "tool", 1, 6),
+        (INI, "x.ini", "tool.b", 4, 6),
+        (INI, "x.ini", "other.c", 9, 9),
+        (PYTHON, "x.py", "# Paths", 1, 3),
+        (PYTHON, "x.py", "# Apps", 5, 13),
+        (PYTHON, "x.py", "if HERE:..", 7, 10),
+        (PYTHON, "x.py", "HERE = 1..# Apps", 3, 5),
+        (PYTHON, "x.py", "B = [..", 11, 13),
+        (INI, "x.txt", "b..", 5, 6),
+        ("a\nb\nbc\n", "x.txt", "b..bc", 2, 3),
+    ],
+)
+def test_region_is_found(text: str, path: str, name: str, first: int, last: int) -> None:
+    """By keys, by sections, by the lines that it begins and ends with."""
+    assert regions.region(text, path, name) == (first - 1, last)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "said"),
+    [
+        ("x.yaml", "services.web.name.x", "no 'x' in services.web.name"),
+        ("x.yaml", "service", "there are: services, databases"),
+        ("x.txt", "services", "START..END"),
+        ("x.txt", "- type..", "several lines begin with '- type': 4, 10"),
+        ("x.txt", "nothing..", "no line begins with 'nothing'; there are: '# top'"),
+        ("x.txt", "services..nothing", "no line begins with 'nothing' behind line 2"),
+        ("x.toml", "a", "there are: none"),
+        ("x.py", "# Top", "there are: none"),
+    ],
+)
+def test_region_that_is_not_there_is_refused(path: str, name: str, said: str) -> None:
+    """And the message says what there is."""
+    with pytest.raises(regions.NotFound, match=re.escape(said)):
+        regions.region(YAML, path, name)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("@cod step=05-asgi", "there is no directive @cod; there are: code, diff"),
+        ("@code step=05-asgi", "it needs path"),
+        ("@code", "it needs path, step"),
+        (ASGI + " lines=3", "it does not take lines"),
+        (ASGI + " whole", "it does not take whole"),
+        (ASGI + " symbol=a region=b..", "a symbol or a region, not both"),
+        ("@code step=5 path=x.py", "no step '5'; there are: 00-rest-api, 01-"),
+        ("@code step=05-asgi path=backend/numeneon/x.py", "backend/numeneon/asgi.py"),
+        (ASGI + " symbol=app", "no symbol 'app'; there are: <imports>, django_application"),
+        (ASGI + " symbol=application.<head>", "'application' is no class"),
+        (
+            "@code step=05-asgi path=requirements.txt symbol=x",
+            "requirements.txt in step 05-asgi",
+        ),
+        ("@code step=05-asgi path=backend/posts/__init__.py", "is empty"),
+        ("@diff step=00-rest-api", "nothing to compare with"),
+        ("@diff step=05-asgi path=build.sh", "what changes is: backend/notifications/"),
+        ("@tests step=01-installation", "changes no tests"),
+        ("@checklist", "it needs step"),
+        ("@compare a=05-asgi b=05-asgi", "do not differ"),
+    ],
+)
+def test_reference_to_nothing_is_refused(line: str, said: str) -> None:
+    """The message has the line as it stands in the page, and what there is."""
+    with pytest.raises(DirectiveError) as caught:
+        made("text", "", line)
+
+    assert said in str(caught.value)
+    assert f"line 3: {line}: " in str(caught.value)
+
+
+def test_error_names_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An extension is not told where a text comes from; it looks for the line."""
+    monkeypatch.setattr("tools.directives.ROOT", tmp_path)
+    page = tmp_path / "docs" / "steps" / "a.md"
+    page.parent.mkdir(parents=True)
+    page.write_text("---\ntitle: x\n---\n\n@diff step=9\n", "utf-8")
+
+    with pytest.raises(DirectiveError, match=r"^docs/steps/a\.md:5: @diff step=9: "):
+        made("@diff step=9")
+
+
+# Differences
+
+OLD = "a\nb\nc\nd\n"
+NEW = "a\nB\nc\n\nx\ny\n\nd\ne\n"
+
+
+def test_shown_edits_are_applied() -> None:
+    """Whoever makes all of them has the new text, blank lines included."""
+    change = Change("f", OLD, NEW)
+
+    assert applied(change, []) == OLD
+    assert applied(change, [(1, 2)]) == "a\nB\nc\nd\n"
+    assert applied(change, [(1, 2), (4, 6), (8, 9)]) == NEW
+    assert applied(Change("f", None, NEW), [(0, 3), (4, 9)]) == NEW
+
+
+def test_unshown_lines_are_named() -> None:
+    """Added lines, and lines that go without anything in their place."""
+    change = Change("f", OLD, NEW)
+
+    assert unshown(change, []) == ["+B", "+x", "+y", "+e"]
+    assert unshown(change, [(1, 6)]) == ["+e"]
+    gone = Change("f", OLD, "a\nd\n")
+    assert unshown(gone, [(0, 1)]) == ["-b", "-c"]
+    assert unshown(gone, [(0, 2)]) == []
+
+
+def test_diff_shows_the_lesson() -> None:
+    """All changed files but README and tests; one file if it is named."""
+    whole = made("@diff step=05-asgi")
+    one = made("@diff step=05-asgi path=backend/numeneon/tests/test_asgi.py")
+
+    assert "2 files, +22" in whole
+    assert "test_asgi" not in whole and "README" not in whole
+    assert 'title="backend/numeneon/tests/test_asgi.py, new"' in one
+
+
+def test_tests_of_a_step_are_shown_whole() -> None:
+    """New ones whole, changed ones with their changes marked."""
+    text = made("@tests step=06-render-deployment")
+
+    assert "test_health.py</code>: new, 48 lines" in text
+    assert 'test_settings.py</code>: +10 \N{MINUS SIGN}9"' in text
+    one = made("@tests step=05-asgi path=backend/numeneon/tests/test_asgi.py")
+    assert "def test_http_goes_to_django" in one
+
+
+# Checklists
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.slug)
+def test_checklist_is_that_of_the_checks(step: course.Step) -> None:
+    """Sentence, id and hints of each item, in their order."""
+    text = made(f"@checklist step={step.slug}")
+
+    assert f'<ol class="checklist" data-step="{step.number}">' in text
+    assert re.findall(r'data-item="([^"]+)"', text) == [i.id for i in items_of(step.number)]
+    plain = html.unescape(re.sub(r"<[^>]+>", "", text))
+    for item in items_of(step.number):
+        assert item.title.replace("`", "") in plain
+        assert item.hints.think.replace("`", "") in plain
+    assert "\n\n" not in text.strip()
+
+
+# Reference
+
+
+def test_events_are_those_of_the_code() -> None:
+    """Their data with the parts of its objects, and the step that brought them."""
+    text = made("@events")
+
+    user = "{id, username, first_name, last_name}"
+    assert f"| `friend_request` | `request_id`, `from_user{user}`, `created_at` |" in text
+    assert "| `new_post` | `id`, `author{id, username}`, `content`, `created_at` |" in text
+    assert "| `connection_established` | `message`, `user_id` |" in text
+    assert text.count("| step 4 |") == 4
+    assert text.count("| step 3 |") == 2
+
+
+def test_close_codes_are_those_of_the_code() -> None:
+    """With the sentences of the checks that expect them."""
+    text = made("@close-codes")
+
+    assert "| `4401` | `NotificationConsumer.connect()` |" in text
+    assert "A client without a token gets no greeting and is told 4401." in text
+    assert "refused in the handshake" in text
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "POST | `/api/auth/signup/` | Create an account. | `username`, `email`, `password`, "
+        "`display_name` | no |",
+        "POST | `/api/auth/login/` | Sign in: exchange email and password for an access and a "
+        "refresh token. | `email`, `password` | no |",
+        "POST | `/api/auth/token/refresh/` | Exchange a refresh token for a new access token. "
+        "| `refresh` | no |",
+        "DELETE | `/api/posts/<id>/` | Delete one. | none | yes |",
+        "POST | `/api/posts/<id>/replies/` | Reply to a post. | `content` | yes |",
+        "POST | `/api/posts/<id>/like/` | Like a post, or take the like back. | none | yes |",
+        "POST | `/api/messages/` | List one's messages, or write one. | `receiver_id`, "
+        "`content` | yes |",
+        "GET | `/api/messages/conversation/<user_id>/` | List the messages with one other "
+        "user, newest first. | none | yes |",
+    ],
+)
+def test_endpoints_are_those_of_the_code(row: str) -> None:
+    """Methods, addresses, bodies and tokens."""
+    assert f"| {row}" in made("@endpoints")
+
+
+def test_settings_are_those_of_the_code() -> None:
+    """Each variable with its default, what production demands, and what Render gives."""
+    text = made("@settings")
+
+    assert "| `DEBUG` | `true` | may be left out | `false` | step 0 |" in text
+    assert "| `REDIS_URL` | none | Needed. With DEBUG off, set it to the address of" in text
+    assert "| from `numeneon-database` | step 0 |" in text
+    assert "| generated |" in text
+
+
+def test_commands_are_those_of_the_command_line() -> None:
+    """Every command and every option."""
+    text = made("@commands")
+
+    assert [f"## `{name}`" in text for name in cli.COMMANDS] == [True] * len(cli.COMMANDS)
+    assert "`--json FILE`" in text and "`[PATH...]`" in text and "`STEP`" in text
+
+
+def test_all_checks_are_listed() -> None:
+    """Every item, with the section that explains it."""
+    text = made("@checks")
+
+    for step in STEPS:
+        for item in items_of(step.number):
+            page, _, anchor = item.docs.partition("/#")
+            assert f"| `{item.id}` | " in text
+            assert f"(../{page}.md#{anchor})" in text
+
+
+def test_acronyms_are_explained(tmp_path: Path) -> None:
+    """Only those that the page has, by the first sentence of the glossary."""
+    file = tmp_path / "glossary.md"
+    file.write_text(
+        "# Glossary\n\n## ASGI { #a }\n\nOne. Two.\n\n## Group\n\nThree.\n", "utf-8"
+    )
+
+    assert definitions("about ASGI and a group", file) == ["*[ASGI]: One."]
+    assert definitions("about WASGIX", file) == []
+    assert definitions("about ASGI", tmp_path / "none.md") == []
+
+
+# Comparing two steps
+
+
+@pytest.mark.parametrize(("a", "b"), [(0, 6), (2, 4), (4, 5)])
+def test_compared_steps_can_be_patched(a: int, b: int, tmp_path: Path) -> None:
+    """What such a page shows, put together, turns the one step into the other."""
+    text = made(f"@compare a={STEPS[a].slug} b={STEPS[b].slug}")
+    blocks = re.findall(r"<pre><code>(.*?)</code></pre>", text, re.DOTALL)
+    patch = "".join(html.unescape(re.sub(r"</?span[^>]*>", "", block)) for block in blocks)
+    copy_tree(STEPS[a].folder, tmp_path / "project")
+
+    subprocess.run(
+        ["git", "apply", "--unidiff-zero", "-"],
+        input=patch.encode(),
+        cwd=tmp_path / "project",
+        check=True,
+        env=os.environ | {"GIT_CEILING_DIRECTORIES": str(tmp_path)},
+    )
+
+    for path in files_of(STEPS[b].folder):
+        wanted = (STEPS[b].folder / path).read_bytes()
+        if not differences.is_readme(path) and wanted:
+            assert (tmp_path / "project" / path).read_bytes() == wanted, path
+
+
+def test_compared_files_are_linked_and_counted() -> None:
+    """A tree with counts; tests come last and folded."""
+    text = made("@compare a=04-emit-events b=05-asgi")
+
+    assert re.findall(r'href="#([^"]+)"', text) == re.findall(
+        r'<details id="([^"]+)"', text
+    )
+    assert '<a href="#file-backend-numeneon-asgi-py">asgi.py</a>' in text
+    assert text.rindex(" open>") < text.index('<details id="file-backend-numeneon-tests')
+    assert "\n\n" not in text.strip()
+
+
+def test_index_has_every_pair() -> None:
+    """Each pair once, the earlier step first."""
+    text = made("@compare-index")
+    pairs = [(a, b) for a in range(len(STEPS)) for b in range(a + 1, len(STEPS))]
+
+    assert re.findall(r"\]\(([\d-]+\.md)\)", text) == [compare.file_name(*p) for p in pairs]
+
+
+def test_listing_knows_its_change() -> None:
+    """For whoever plays a page: the lines, what is new in them, what they replace."""
+    shown = listings.listing(
+        {
+            "step": "04-emit-events",
+            "path": "backend/posts/services.py",
+            "symbol": "create_post",
+        }
+    )
+
+    assert len(shown.new_lines) == 4
+    assert len(shown.old_lines) == 2
+    assert shown.lines[0] == "def create_post(*, author, content):"
