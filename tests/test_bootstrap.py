@@ -191,7 +191,7 @@ def test_preparing_ends_with_the_stamp(
     prepare.prepare(checkout, bootstrap.base_python())
 
     assert bootstrap.is_ready(checkout)
-    assert "The environment is ready." in capsys.readouterr().out
+    assert "The environment is ready." in capsys.readouterr().err
     assert "Collecting django" in (checkout / ".tutorial" / "setup.log").read_text()
 
 
@@ -271,4 +271,4 @@ def test_second_start_waits_for_the_first(
             assert second
 
     assert waited
-    assert "waiting for it" in capsys.readouterr().out
+    assert "waiting for it" in capsys.readouterr().err

@@ -141,9 +141,8 @@ def only_one(path: Path) -> Iterator[bool]:
     with path.open("a+b") as handle:
         waited = not _try_lock(handle.fileno())
         if waited:
-            print(
-                "Another start is preparing the environment; waiting for it ...", flush=True
-            )
+            text = "Another start is preparing the environment; waiting for it ..."
+            print(text, file=sys.stderr, flush=True)
             _lock(handle.fileno())
         yield waited
 

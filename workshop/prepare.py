@@ -61,6 +61,11 @@ PROGRESS = re.compile(
 )
 
 
+def tell(text: str, end: str = "\n") -> None:
+    """Say how far it is, on standard error: what a command prints stays its own."""
+    print(text, end=end, file=sys.stderr, flush=True)
+
+
 def prepare(home: Path, python: str) -> None:
     """Bring `home/.venv` to what requirements.txt says, with the interpreter `python`.
 
@@ -79,7 +84,7 @@ def _prepare(home: Path, python: str, log: Path) -> None:
 
     if is_ready(home) and _version_of(venv_python(home)) == _stamped_version(home):
         return
-    print("Preparing the tutorial's Python environment (.venv). Once; it takes a minute.")
+    tell("Preparing the tutorial's Python environment (.venv). Once; it takes a minute.")
     log.write_text("", "utf-8")
     (home / ".venv" / STAMP).unlink(missing_ok=True)
     version = _make_venv(home, python, log)
@@ -87,7 +92,7 @@ def _prepare(home: Path, python: str, log: Path) -> None:
     temporary = home / ".venv" / (STAMP + ".new")
     temporary.write_text(stamp_text(version, digest(home)), "utf-8")
     temporary.replace(home / ".venv" / STAMP)
-    print("The environment is ready.", flush=True)
+    tell("The environment is ready.")
 
 
 def _make_venv(home: Path, python: str, log: Path) -> tuple[int, int]:
@@ -99,9 +104,9 @@ def _make_venv(home: Path, python: str, log: Path) -> tuple[int, int]:
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
     elif folder.exists():
-        print("  the .venv that is here cannot be used: making it anew", flush=True)
+        tell("  the .venv that is here cannot be used: making it anew")
         shutil.rmtree(folder)
-    print("  making the environment", flush=True)
+    tell("  making the environment")
     command = [python, "-m", "venv", str(folder)]
     if importlib.util.find_spec("ensurepip") is None:
         if importlib.util.find_spec("pip") is None:
@@ -186,7 +191,7 @@ def _install(home: Path, python: str, log: Path) -> None:
     total = len(
         re.findall(r"^[\w.\[\]-]+==", requirements.read_text("utf-8"), re.MULTILINE)
     )
-    print(f"  installing {total} packages (the log: {log})", flush=True)
+    tell(f"  installing {total} packages (the log: {log})")
     lines: list[str] = []
     with subprocess.Popen(
         command,
@@ -212,7 +217,7 @@ def _install(home: Path, python: str, log: Path) -> None:
 
 def _shown(output: Iterable[str], total: int) -> Iterable[str]:
     """Pass pip's lines through and show how far it is, on one line of a terminal."""
-    live = sys.stdout.isatty()
+    live = sys.stderr.isatty()
     seen: set[str] = set()
     for line in output:
         yield line
@@ -221,12 +226,12 @@ def _shown(output: Iterable[str], total: int) -> Iterable[str]:
             seen.add(found[1].lower())
             note = f"  {min(len(seen), total):3} of {total}  {found[1]}"
             if live:
-                print(f"\r{note:<60}", end="", flush=True)
+                tell(f"\r{note:<60}", end="")
             elif len(seen) % 20 == 0:
-                print(note, flush=True)
+                tell(note)
         elif line.startswith("Installing collected"):
             note = "  everything is downloaded; unpacking"
-            print(f"\r{note:<60}" if live else note, flush=True)
+            tell(f"\r{note:<60}" if live else note)
 
 
 def explain(lines: Iterable[str], log: Path, what: str) -> str:
