@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sys
@@ -13,15 +12,15 @@ from typing import Any
 
 from checks.bench import TOKEN_WAYS, Bench, Person, Server
 from checks.client import Socket
-from checks.errors import EnvironmentFault, NotYet, Place
+from checks.errors import Blocked, EnvironmentFault, NotYet, Place
 from checks.items import Checklist, Hints
-from checks.processes import listening
+from checks.processes import Process, listening
 from checks.production import Production, end, fitting, production, read_blueprint
 from checks.remote import WAKING_SECONDS, Remote
 
 _PLAN = "render.yaml"
 _SETTINGS = "backend/numeneon/settings.py"
-_IDLE_SECONDS = float(os.environ.get("NUMENEON_IDLE_SECONDS", "15"))
+IDLE_SECONDS = 15.0
 _IDLE_PEOPLE = 10
 _SOCKETS_EACH = 5
 _STYLE_SHEET = re.compile(r'href="([^"]+\.css)"')
@@ -130,6 +129,11 @@ def _run_deploy_check(bench: Bench) -> Any:
     return process
 
 
+def _stopped_by_an_error(process: Process) -> bool:
+    """Whether Django's own commands cannot even begin: a mistake in the urls, say."""
+    return "Traceback (most recent call last)" in process.log()
+
+
 def _manage(plan: Production) -> str:
     return shlex.quote(str(plan.sandbox.project.backend / "manage.py"))
 
@@ -148,6 +152,13 @@ def _manage(plan: Production) -> str:
 def deploy_check_is_clean(bench: Bench) -> None:
     """`manage.py check --deploy` has no warning about the production settings."""
     process = _deploy_check(bench)
+    if _stopped_by_an_error(process):
+        raise NotYet(
+            f"it stopped with an error: {production(bench).said(process)}",
+            expected="no complaint",
+            look_at=production(bench).sandbox.place_in(process.log()),
+            todo="mend that line, then check again",
+        )
     if process.exit_code:
         lines = [
             line for line in process.log().splitlines() if re.match(r"\?: |\w.*: \(", line)
@@ -199,6 +210,8 @@ def build_works(bench: Bench) -> None:
 def migrations_run(bench: Bench) -> None:
     """Before the server starts, a real PostgreSQL gets all tables."""
     plan = production(bench)
+    if _stopped_by_an_error(_deploy_check(bench)):
+        raise Blocked("deploy.check")
     plan.migrated  # noqa: B018
     if not plan.web.get("preDeployCommand"):
         _first(bench)  # the start command may do it
@@ -452,7 +465,7 @@ def _greeted(server: Server, person: Person) -> Socket:
 
 def _stay_silent(sockets: list[Socket]) -> None:
     """Let the time pass, listening; a socket that closes meanwhile has lost."""
-    end_of_silence = time.monotonic() + _IDLE_SECONDS
+    end_of_silence = time.monotonic() + IDLE_SECONDS
     for socket in sockets:
         while (left := end_of_silence - time.monotonic()) > 0:
             if socket.receive(patience=left) is None:
