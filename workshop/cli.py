@@ -23,7 +23,7 @@ DESCRIPTION = """\
 Learn Django Channels on a project of your own, step by step, each step checked.
 
 Without a command: prepares everything, makes your project in workspace/ and says what to
-do next; on a terminal it then checks again at each save."""
+do next; on a terminal it then serves the pages and checks again at each save."""
 
 EPILOG = """\
 STEP is a number (5), a name (05-asgi, asgi) or `final`. Exit status: 0 all passed, 1 an
@@ -132,6 +132,11 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     top.set_defaults(run="start:start")
+    top.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        help="show the pages on the network too (default: on this machine only)",
+    )
     commands = top.add_subparsers(
         title="commands", metavar="COMMAND", parser_class=_subparser
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from workshop.errors import EnvironmentTrouble, Exit
 from workshop.files import copy_tree
@@ -12,17 +13,23 @@ from workshop.progress import Progress, load
 from workshop.steps import position, table
 from workshop.terminal import COMMAND, has_colour, is_live, paint, say
 
+if TYPE_CHECKING:
+    from workshop.live import Live
+
 
 def start(home: Home, arguments: argparse.Namespace) -> int:
-    """Print the one screen; on a terminal go on to watch the workspace."""
+    """Print the one screen; on a terminal go on to serve the pages and watch the workspace."""
     made = make_workspace(home)
     progress = load(home)
-    say(*screen(home, progress, made=made, colour=has_colour()))
     if not (is_live(sys.stdin) and is_live(sys.stdout)):
+        say(*screen(home, progress, made=made, colour=has_colour()))
         return Exit.PASSED
+    from workshop.live import serving
     from workshop.watch import watch_workspace
 
-    return watch_workspace(home)
+    with serving(home, progress, getattr(arguments, "host", None)) as live:
+        say(*screen(home, progress, made=made, colour=has_colour(), live=live))
+        return watch_workspace(home, live)
 
 
 def make_workspace(home: Home) -> bool:
@@ -44,8 +51,10 @@ def make_workspace(home: Home) -> bool:
     return True
 
 
-def screen(home: Home, progress: Progress, *, made: bool, colour: bool) -> list[str]:
-    """Where you are and what to do next, in less than one screen."""
+def screen(
+    home: Home, progress: Progress, *, made: bool, colour: bool, live: Live | None = None
+) -> list[str]:
+    """Where you are and what to do next, in less than one screen; pages only if `live`."""
     current = progress.current()
     lines = [
         paint("Numeneon: notifications with Django Channels", "bold", colour=colour),
@@ -61,7 +70,7 @@ def screen(home: Home, progress: Progress, *, made: bool, colour: bool) -> list[
         page = home.root / "steps" / current.slug / "README.md"
         hint = "an item is not clear?"
         lines += [
-            f"  read   {home.shown(page)}",
+            f"  read   {live.page(current) if live else home.shown(page)}",
             f"  edit   {home.shown(home.workspace)}",
             f"  check  {COMMAND} check",
             f"  {hint}  {COMMAND} hint ITEM",

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,7 +20,7 @@ from workshop.progress import Progress, load
 from workshop.terminal import has_colour, is_live, paint, say
 
 if TYPE_CHECKING:
-    from checks.results import Report
+    from checks.results import ItemResult, Report
 
 IGNORED_ENDINGS = (".pyc", ".pyo", ".log", ".swp", ".swx", "~", ".tmp", ".DS_Store")
 
@@ -51,21 +51,49 @@ def watch(home: Home, arguments: argparse.Namespace) -> int:
     return Watch(home, project, progress, step).run(python)
 
 
-def watch_workspace(home: Home) -> int:
+def watch_workspace(home: Home, observer: Observer | None = None) -> int:
     """Watch the workspace from its first unfinished step on."""
     progress = load(home)
     step = check.chosen_step(home, progress, None, (), live=False)
-    return Watch(home, home.workspace, progress, step).run(None)
+    return Watch(home, home.workspace, progress, step, observer).run(None)
+
+
+class Observer:
+    """Is told what a watch does, and may ask for something; this one does neither."""
+
+    def started(self, step: Step) -> None:
+        """A run over a step's checklist begins."""
+
+    def verdict(self, result: ItemResult) -> None:
+        """One item has been judged."""
+
+    def finished(self, report: Report, progress: Progress) -> None:
+        """The run is over, and its verdicts are noted in `progress`."""
+
+    def moved(self, step: Step) -> None:
+        """From now on this step is judged."""
+
+    def asked(self) -> str:
+        """What is asked for: `check 5` or `page 5` (its page was opened); '' if nothing is."""
+        return ""
 
 
 class Watch:
     """One project under watch; it stays at its step until the person moves on."""
 
-    def __init__(self, home: Home, project: Path, progress: Progress, step: Step) -> None:
+    def __init__(
+        self,
+        home: Home,
+        project: Path,
+        progress: Progress,
+        step: Step,
+        observer: Observer | None = None,
+    ) -> None:
         self.home = home
         self.project = project
         self.progress = progress
         self.step = step
+        self.observer = observer or Observer()
         self.report: Report | None = None
 
     def run(self, python: str | None) -> int:
@@ -75,6 +103,7 @@ class Watch:
                 Keys() as keys,
                 self.home.session(self.project, python, warm=True) as session,
             ):
+                keys.asked = self.observer.asked
                 self.judge(session)
                 self.invite(keys)
                 for key in events(self.project, keys):
@@ -97,16 +126,45 @@ class Watch:
         elif key == "n":
             self.move_on(session)
         else:
-            return False
+            return self.turn_to(key, session)
         return True
+
+    def turn_to(self, request: str, session: Any) -> bool:
+        """Do what a page asks for, `check 5` or `page 5`; whether anything was done.
+
+        A page that was opened moves the watch only as `n` does: from a finished step to
+        the next. What is there is judged at the next save, or when the page asks for it.
+        """
+        wish, _, number = request.partition(" ")
+        step = next((step for step in self.home.steps if str(step.number) == number), None)
+        if step is None or not self.home.checklist(step):
+            return False
+        if wish == "check":
+            self.step = step
+            self.judge(session)
+            return True
+        done = self.progress.is_done(self.step)
+        if wish != "page" or not done or step != self.home.after(self.step):
+            return False
+        self.step = step
+        self.observer.moved(step)
+        say("", *check.what_next(self.home, step))
+        return True
+
+    def show(self, result: ItemResult) -> None:
+        """Tell one verdict, on the terminal and to whoever else listens."""
+        self.observer.verdict(result)
+        check.show(result)
 
     def judge(self, session: Any) -> None:
         """Run the checklist once and print it."""
         where = self.home.shown(self.project)
         say("", f"Step {self.step.number}, {self.step.title}: checking {where} ...")
-        report = session.run(self.step.number, on_result=check.show)
+        self.observer.started(self.step)
+        report = session.run(self.step.number, on_result=self.show)
         self.report = report
         self.progress.record(report)
+        self.observer.finished(report, self.progress)
         lines = check.closing(
             self.home, self.progress, self.step, report, partly=True, url=None
         )
@@ -169,7 +227,7 @@ def events(project: Path, keys: Keys) -> Iterator[str]:
             raise UsageError(f"The folder {project} has gone; nothing is left to watch.")
         if seen:
             yield "saved"
-        elif key := keys.pressed():
+        elif key := keys.pressed() or keys.asked():
             yield key
 
 
@@ -218,6 +276,7 @@ class Keys:
 
     def __init__(self) -> None:
         self.live = is_live(sys.stdin)
+        self.asked: Callable[[], str] = lambda: ""
         self._before: list[Any] | None = None
 
     def __enter__(self) -> Self:

@@ -237,7 +237,9 @@
       this.ask = null;
       this.button.disabled = true;
       this.panel.dataset.state = "lost";
-      for (const item of this.items) item.line.removeAttribute("data-running");
+      for (const item of this.items) {
+        if (item.line.hasAttribute("data-running")) item.show(item.line.dataset);
+      }
       put(this.words, `Not connected. Is ${COMMAND} running? Trying again by itself.`);
     }
   }
@@ -335,14 +337,26 @@
     }
   }
 
-  /** Name what the theme leaves without a name for screen readers. */
-  function nameParts() {
+  /** Mend what the theme leaves out of reach: a dialog without a name, wide tables that
+      cannot be scrolled by keyboard. */
+  function mend() {
     const search = document.querySelector(".md-search[role=dialog]:not([aria-label])");
     if (search) search.setAttribute("aria-label", "Search");
+    const reach = () => {
+      for (const wide of document.querySelectorAll(".md-typeset__scrollwrap")) {
+        if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+        else wide.removeAttribute("tabindex");
+      }
+    };
+    reach();
+    addEventListener("load", reach);
+    addEventListener("resize", reach);
+    const text = document.querySelector("article");
+    if (text) new MutationObserver(reach).observe(text, { childList: true, subtree: true });
   }
 
   function begin() {
-    nameParts();
+    mend();
     const token = document.documentElement.dataset.live;
     const lists = [...document.querySelectorAll("ol.checklist[data-step]")]
       .filter((list) => !list.closest(".checklist-box"))

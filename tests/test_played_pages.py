@@ -1,0 +1,297 @@
+"""The pages are true: each is played as a learner would, and the player notices when not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checks import course
+from checks.processes import listening
+from tests.browser import browser  # noqa: F401 - a fixture
+from tools import listings, play_compare, player
+from tools.play_edits import with_wrong
+from tools.play_scratch import environment
+from tools.player import NotAsShown, Player, Score, Source, manner, play
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+SOURCES = player.sources()
+MISSING = "no browser in this test"
+EDIT = '@code step=01-installation path=requirements.txt region="channels==..redis"\n'
+SAY = """\
+```console
+$ python -c "print('ready')"
+ready
+```
+"""
+SERVER = """\
+@run server
+```console
+$ python -m http.server 8000 --bind 127.0.0.1
+Serving HTTP on 127.0.0.1 port 8000 (http://127.0.0.1:8000/) ...
+```
+"""
+ASK = """\
+```console
+$ python -c "import http.client; c = http.client.HTTPConnection('127.0.0.1', 8000); \
+c.request('GET', '/'); print(c.getresponse().status)"
+200
+```
+"""
+
+
+@pytest.fixture
+def windows(request: pytest.FixtureRequest) -> tuple[Browser | None, str]:
+    """A browser, or None and why there is none; in CI that is a failure."""
+    try:
+        return request.getfixturevalue("browser"), ""
+    except pytest.skip.Exception as missing:
+        return None, str(missing)
+
+
+def tell(line: str) -> None:
+    """Print a line of the table: on stderr, which pytest-xdist lets through."""
+    print(f"\n  {line}", end="", file=sys.stderr, flush=True)
+
+
+def played(text: str, folder: Path, step: int | None = 1) -> Score:
+    """Play a page of our own, without a browser."""
+    of = None if step is None else course.step(step)
+    return play(Source("page.md", text, of), folder / "tutorial", None, MISSING)
+
+
+# The pages
+
+
+@pytest.mark.parametrize("page", SOURCES, ids=lambda page: page.name)
+def test_page_is_as_it_says(
+    page: Source,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Its edits make the step, its commands do what it shows, and no block stays unread."""
+    needs_browser = any("browser" in manner(f).words for f in player.fences(page))
+    chrome, why_not = (
+        request.getfixturevalue("windows") if needs_browser else (None, MISSING)
+    )
+
+    score = play(page, tmp_path / "tutorial", chrome, why_not)
+
+    record_property("played", str(score))
+    with capsys.disabled():
+        tell(str(score))
+    assert score.blocks == len(player.fences(page))
+    assert chrome is None or score.unplayed == []
+
+
+def test_pages_of_steps_skip_next_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is skipped on them is printed with its reason: today one block of all."""
+    skipped = [
+        f"{page.name}:{fence.line}: {manner(fence).values['reason']}"
+        for page in SOURCES
+        if page.step
+        for fence in player.fences(page)
+        if "skip" in manner(fence).words
+    ]
+
+    with capsys.disabled():
+        for line in skipped:
+            tell(f"skipped: {line}")
+    assert len(skipped) <= 1
+
+
+# Comparing
+
+
+@pytest.mark.parametrize(
+    ("shown", "came"),
+    [
+        (["a", "b"], ["", "a", "b  ", ""]),
+        (["...", "b"], ["a", "b"]),
+        (["a", "..."], ["a"]),
+        (["a", "...", "b", "...", "c"], ["a", "x", "b", "y", "b", "c"]),
+        (["..."], []),
+        ([], []),
+        (["all passed, 4 items in 1.0 s."], ["all passed, 4 items in 61.5 s."]),
+        (["3 passed in 0.62s"], ["3 passed in 10.01s"]),
+        (["at 2026-11-21T08:26:13.638293Z"], ["at 2027-01-02T03:04:05Z"]),
+        (
+            ['[21/Nov/2026 08:25:18] "GET / HTTP/1.1" 404 2844'],
+            ['[22/Nov/2026 09:25:18] "GET / HTTP/1.1" 404 2845'],
+        ),
+        (["<object at 0x7f01>"], ["<object at 0xab12>"]),
+        (["Started server process [12]"], ["Started server process [4567]"]),
+    ],
+)
+def test_what_is_shown_may_leave_out_and_differ(shown: list[str], came: list[str]) -> None:
+    """`...` stands for any number of lines, and the table names what differs each time."""
+    assert play_compare.matches(shown, came)
+
+
+@pytest.mark.parametrize(
+    ("shown", "came"),
+    [
+        (["a"], ["a", "b"]),
+        (["a", "b"], ["a"]),
+        ([], ["a"]),
+        (["a", "..."], ["b", "a"]),
+        (["...", "b"], ["b", "a"]),
+        (["a", "...", "a"], ["a"]),
+        (["...", "b", "...", "a", "..."], ["a", "b"]),
+        (["4 items in 1.0 s."], ["5 items in 1.0 s."]),
+        (["closed 4401"], ["closed 1006"]),
+        (["line ..."], ["line 2"]),
+        (["  indented"], ["indented"]),
+    ],
+)
+def test_anything_else_must_be_equal(shown: list[str], came: list[str]) -> None:
+    """A line more, a line less, another order, another number are noticed."""
+    assert not play_compare.matches(shown, came)
+
+
+def test_lines_of_a_log_are_found_together() -> None:
+    """A part of a log is there only with its lines one after the other."""
+    assert play_compare.contains(["b", "c"], ["a", "b", "c", "d"])
+    assert not play_compare.contains(["b", "d"], ["a", "b", "c", "d"])
+
+
+def test_port_is_rewritten_both_ways() -> None:
+    """Commands get a port of their own, and what they print names port 8000 again."""
+    assert play_compare.rewritten("python manage.py runserver", 4711) == (
+        "python manage.py runserver 4711"
+    )
+    assert play_compare.rewritten("ws://127.0.0.1:8000/ws/", 4711) == (
+        "ws://127.0.0.1:4711/ws/"
+    )
+    assert play_compare.as_shown(["at :4711/ in /tmp/x/a"], 4711, "/tmp/x") == [
+        "at :8000/ in ~/a"
+    ]
+
+
+def test_commands_find_nothing_that_steers_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What our own shell or pytest has set does not reach what a page runs."""
+    monkeypatch.setenv("DATABASE_URL", "postgres://real/data")
+    monkeypatch.setenv("CI", "true")
+
+    found = environment()
+
+    assert not {"DATABASE_URL", "CI", "PYTEST_CURRENT_TEST"} & set(found)
+    assert found["PIP_NO_INDEX"] == "1"
+
+
+# Edits
+
+
+def test_wrong_code_stands_where_the_right_one_will() -> None:
+    """What is wrong on purpose takes the place of its symbol, and nothing else moves."""
+    values = {
+        "step": "04-emit-events",
+        "path": "backend/notifications/events.py",
+        "symbol": "publish",
+    }
+    found = listings.listing(values)
+    everything = [(0, len(found.change.new))]
+
+    made = with_wrong(found.change, everything, (found.first, found.last), ["wrong()"])
+
+    new = found.change.new
+    assert made.splitlines() == [*new[: found.first], "wrong()", *new[found.last :]]
+
+
+# The player's own judgement
+
+
+def test_small_page_is_played(tmp_path: Path) -> None:
+    """One edit, one command, a server that is asked and that a text block quotes."""
+    log = '```text\n[21/Nov/2026 08:25:18] "GET / HTTP/1.1" 200 -\n```\n'
+    log = log.replace("[21/Nov/2026", "127.0.0.1 - - [21/Nov/2026")
+
+    score = played(EDIT + SAY + SERVER + ASK + log + "@run stop\n", tmp_path)
+
+    assert str(score) == "page.md: 4 played, 1 edits, 0 skipped"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (EDIT + SAY.replace("\nready", "\nsteady"), r"3: .* does not print what .* shows"),
+        (EDIT + SAY.replace("print(", "exit("), r"3: .* ended with exit status 1"),
+        (EDIT + "@run fails\n" + SAY, r"4: .* exit status 0, which should be not 0"),
+        (
+            SAY,
+            r"4: the workspace is not as steps/01-installation\n  requirements.txt differs",
+        ),
+        (EDIT + "@run skip\n" + SAY, r"3: a block is skipped without a reason"),
+        (EDIT + "@run server\n\nText.\n" + SAY, r"2: @run server is above no block"),
+        (EDIT + "@run stop\n", r"2: there is no server to stop"),
+        (EDIT + "```yaml\na: 1\n```\n", r"2: nothing says what to do with this 'yaml'"),
+        (EDIT + "```text\nnews\n```\n", r"2: nothing says what to do with this 'text'"),
+        (EDIT + SAY + "```text\nnews\n```\n", r"6: the last command has not printed this"),
+        (EDIT + "```console\nready\n```\n", r"2: a console block begins with a command"),
+        (EDIT + "```console\n$ cd nowhere\n```\n", r"3: .* there is no such folder"),
+        (EDIT + "@run server\n" + SAY, r"4: .* ended with exit status 0"),
+        (
+            "@code step=01-installation path=no.txt\n",
+            r"1: step 01-installation has no file",
+        ),
+    ],
+)
+def test_what_is_not_so_is_told_with_its_line(text: str, says: str, tmp_path: Path) -> None:
+    """A page that is not true is refused, and the message begins with page and line."""
+    with pytest.raises(NotAsShown, match=rf"^page\.md:{says}"):
+        played(text, tmp_path)
+
+
+def test_without_a_browser_its_blocks_are_counted(tmp_path: Path) -> None:
+    """They count as not played, with the reason, and so does what they would print."""
+    block = "@run browser window=bob\n```js\nconsole.log(1)\n```\n```text\n1\n```\n"
+
+    score = played(EDIT + block, tmp_path)
+
+    assert str(score) == f"page.md: 0 played, 1 edits, 0 skipped, 2 not played: {MISSING}"
+
+
+def test_browser_window_prints_what_is_shown(
+    windows: tuple[Browser | None, str], tmp_path: Path
+) -> None:
+    """Variables stay from one block to the next, and other words than shown are noticed."""
+    chrome, why_not = windows
+    if chrome is None:
+        pytest.skip(why_not)
+    block = "@run browser window=bob\n```js\n{}\n```\n"
+    text = EDIT + SERVER + block.format("n = await 41;")
+    text += block.format("console.log(n + 1)") + "```text\n{}\n```\n"
+    step = course.step(1)
+
+    score = play(Source("page.md", text.format(42), step), tmp_path / "a", chrome)
+
+    assert score.played == 4
+    with pytest.raises(NotAsShown, match=r"page\.md:15: the console of the window 'bob'"):
+        play(Source("page.md", text.format(43), step), tmp_path / "b", chrome)
+
+
+@pytest.mark.parametrize("news", [NotAsShown("no"), KeyboardInterrupt()])
+def test_servers_end_with_the_player(
+    news: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends the play in its middle, nothing goes on running."""
+    ports: list[int] = []
+
+    def command(self: Player, *_: object, **__: object) -> None:
+        assert listening(self.scratch.port)
+        ports.append(self.scratch.port)
+        raise news
+
+    monkeypatch.setattr(Player, "_command", command)
+
+    with pytest.raises(type(news)):
+        played(EDIT + SERVER + SAY, tmp_path)
+
+    assert [listening(port) for port in ports] == [False]
