@@ -40,7 +40,7 @@ def shorter_silence(monkeypatch):
     monkeypatch.setattr(step06, "IDLE_SECONDS", 7.5)
 
 
-@pytest.mark.parametrize(("step", "variant"), _cases())
+@pytest.mark.parametrize(("step", "variant"), list(_cases()))
 def test_variant_gets_its_verdict(step, variant, tmp_path, interpreter):
     """A broken variant fails exactly its item, a correct one passes everything."""
     project = tmp_path / "project"
