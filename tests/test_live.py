@@ -7,7 +7,6 @@ import http.client
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from checks import processes
 from checks.results import ItemResult, Report, Status
 from tests.browser import needs
 from tests.small import write_tree
@@ -59,10 +59,7 @@ def served(built: Home) -> Iterator[Live]:
 
 def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for something that must become true."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not become true in time"
-        time.sleep(0.01)
+    assert processes.wait_until(true, seconds=seconds), "it did not become true in time"
 
 
 def get(server: Live, path: str, method: str = "GET", **headers: str) -> Any:
@@ -201,7 +198,7 @@ def test_page_of_no_step_hears_of_progress(served: Live) -> None:
     ("path", "link"),
     [
         (PurePosixPath("/home/a b/x.py"), "vscode://file/home/a%20b/x.py:7"),
-        (PureWindowsPath("C:\\work\\x.py"), "vscode://file/C%3A/work/x.py:7"),
+        (PureWindowsPath("C:\\course\\x.py"), "vscode://file/C%3A/course/x.py:7"),
     ],
 )
 def test_editor_links(path: Any, link: str) -> None:
@@ -476,10 +473,13 @@ def test_pages_are_built_and_built_anew(
         write_tree(home.root, {"docs/more.md": "# Another page\n"})
         wait_until(lambda: get(served, "/more/").status == 200, 120)
         (home.root / "mkdocs.yml").write_text("site_name: [", "utf-8")
-        said = ""
-        while "could not be built" not in said:
-            time.sleep(0.05)
-            said += capsys.readouterr().out
+        said: list[str] = []
+
+        def complained() -> bool:
+            said.append(capsys.readouterr().out)
+            return "could not be built" in "".join(said)
+
+        wait_until(complained, 120)
         assert b"Bigger" in get(served, "/").text
     write_tree(home.root, {"mkdocs.yml": MARKDOWN["mkdocs.yml"]})
     assert sorted(path.name for path in home.state.glob("site-*")) == []
