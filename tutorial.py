@@ -30,7 +30,7 @@ def main():
         sys.stderr.write(refused + "\n")
         return 3
     try:
-        from workshop import bootstrap
+        from workshop.venv import bootstrap
 
         return bootstrap.main(os.path.dirname(os.path.abspath(__file__)), sys.argv[1:])
     except KeyboardInterrupt:

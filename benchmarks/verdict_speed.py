@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from checks.processes import free_port, listening, wait_until  # noqa: E402
+from course.processes import free_port, listening, wait_until  # noqa: E402
 
 # A person reads, thinks and types between two saves. Seconds.
 BETWEEN_SAVES = 3.0

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks.project import read
+from checks.harness.project import read
 
 _STANDARD = sys.stdlib_module_names
 _SETS_UP = {"get_asgi_application", "setup"}

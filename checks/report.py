@@ -6,6 +6,7 @@ import json
 import xml.etree.ElementTree as ET
 
 from checks.results import ItemResult, Report, Status
+from course.terminal import paint
 
 _MARKS = {
     Status.PASSED: "[x]",
@@ -14,13 +15,12 @@ _MARKS = {
     Status.ENVIRONMENT: "[!]",
     Status.MANUAL: "[?]",
 }
-# Bold only, or a colour that reads on light and on dark; the mark says it without colour.
-_COLOURS = {
-    Status.PASSED: "32",
-    Status.FAILED: "1;31",
-    Status.BLOCKED: "2",
-    Status.ENVIRONMENT: "1;35",
-    Status.MANUAL: "36",
+_STYLES = {
+    Status.PASSED: ("green",),
+    Status.FAILED: ("bold", "red"),
+    Status.BLOCKED: ("faint",),
+    Status.ENVIRONMENT: ("bold", "magenta"),
+    Status.MANUAL: ("cyan",),
 }
 _INDENT = " " * 6
 
@@ -106,4 +106,4 @@ def _printable(text: str) -> str:
 
 
 def _paint(text: str, status: Status, colour: bool) -> str:
-    return f"\033[{_COLOURS[status]}m{text}\033[0m" if colour else text
+    return paint(text, *_STYLES[status], colour=colour)

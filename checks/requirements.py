@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from checks.errors import NotYet, Place
-from checks.project import Project
+from checks.harness.project import Project
 
 _BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 _INCLUDES = re.compile(r"^(-r|--requirement|-c|--constraint)[ =]*(.+)$")
@@ -34,7 +34,7 @@ class Entry:
 
 
 @dataclass
-class Listing:
+class RequirementsFile:
     """What one file asks for, with the files that it includes."""
 
     file: str
@@ -49,13 +49,13 @@ class Listing:
         ]
 
 
-def listings(project: Project) -> list[Listing]:
+def listings(project: Project) -> list[RequirementsFile]:
     """All requirement lists of a project; raises NotYet where pip could not read a line."""
     found = []
     for folder in dict.fromkeys((project.root, project.backend)):
         for pattern in _GLOBS:
             for path in filter(Path.is_file, sorted(folder.glob(pattern))):
-                listing = Listing(project.relative(path))
+                listing = RequirementsFile(project.relative(path))
                 read = _pyproject if path.suffix == ".toml" else _text
                 listing.entries.extend(read(path, project))
                 found.append(listing)

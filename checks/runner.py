@@ -13,13 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from checks import project as projects
-from checks.bench import Bench
 from checks.errors import Blocked, EnvironmentFault, NotYet
-from checks.items import Item, items_of
+from checks.harness import project as projects
+from checks.harness.harness import Harness
+from checks.harness.sandbox import Sandbox
+from checks.harness.warm import Interpreters, WarmInterpreters
+from checks.items import Item, checklist_of, items_of
 from checks.results import ItemResult, Report, Status
-from checks.sandbox import Sandbox
-from checks.spares import Spares, WarmSpares
 
 OnResult = Callable[[ItemResult], None]
 
@@ -36,7 +36,7 @@ class Session:
         """
         self.directory = Path(directory).absolute()
         self.python = python
-        self._spares = WarmSpares() if warm else Spares()
+        self._interpreters = WarmInterpreters() if warm else Interpreters()
         self._sandbox: Sandbox | None = None
         self._runs = 0
 
@@ -49,7 +49,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._spares.close()
+        self._interpreters.close()
         if self._sandbox:
             self._sandbox.close()
 
@@ -72,15 +72,15 @@ class Session:
         chosen = choose(items_of(step), only, live=url is not None)
         run = _Run(chosen, on_result or (lambda result: None))
         try:
-            with self._bench() as bench:
-                bench.url, bench.logins = url, list(logins)
-                run.judge(bench)
+            with self._bench() as harness:
+                harness.url, harness.logins = url, list(logins)
+                run.judge(harness)
         except (NotYet, EnvironmentFault) as error:
             run.give_up(error)
         return Report(step, str(self.directory), run.results, time.monotonic() - start)
 
     @contextlib.contextmanager
-    def _bench(self) -> Iterator[Bench]:
+    def _bench(self) -> Iterator[Harness]:
         found = projects.find(self.directory, self.python)
         if self._sandbox is None or self._sandbox.original != found:
             if self._sandbox:
@@ -89,13 +89,13 @@ class Session:
         else:
             self._sandbox.refresh()
         self._runs += 1
-        self._spares.prepare(self._sandbox)
-        bench = Bench(self._sandbox, self._spares, self._runs)
+        self._interpreters.prepare(self._sandbox)
+        harness = Harness(self._sandbox, self._interpreters, self._runs)
         try:
-            yield bench
+            yield harness
         finally:
-            bench.close()  # a second time does nothing
-        self._spares.refill(bench.env())
+            harness.close()  # a second time does nothing
+        self._interpreters.refill(harness.env())
 
 
 def choose(items: Iterable[Item], only: Sequence[str], *, live: bool) -> list[Item]:
@@ -126,43 +126,40 @@ class _Run:
         # The errors are kept beside their ids: an id is only unique while its object lives.
         self._causes: dict[int, tuple[BaseException, str]] = {}
 
-    def judge(self, bench: Bench) -> None:
-        with ThreadPoolExecutor(max_workers=4, thread_name_prefix="apart") as pool:
-            apart = {
-                item.id: pool.submit(_attempt, item, bench)
+    def judge(self, harness: Harness) -> None:
+        with ThreadPoolExecutor(max_workers=4, thread_name_prefix="parallel") as pool:
+            parallel = {
+                item.id: pool.submit(_attempt, item, harness)
                 for item in self.items
-                if item.apart and not self._manual(item, bench)
+                if item.parallel and not self._manual(item, harness)
             }
             try:
-                for make in self._early(bench):
-                    bench.start_early(make)
+                for make in self._prefetched(harness):
+                    harness.prefetch(make)
                 for item in self.items:
-                    self._add(self._verdict(item, bench, apart.get(item.id)))
+                    self._add(self._verdict(item, harness, parallel.get(item.id)))
             finally:
                 # Ends what a blocked item, or one that Ctrl-C cut short, still waits for.
                 pool.shutdown(wait=False, cancel_futures=True)
-                bench.close()
+                harness.close()
 
-    def _early(self, bench: Bench) -> Iterable[Callable[[Bench], object]]:
-        import importlib
-
-        if bench.url or not self.items:
+    def _prefetched(self, harness: Harness) -> Iterable[Callable[[Harness], object]]:
+        if harness.url or not self.items:
             return ()
-        module = importlib.import_module(f"checks.items.step{self.items[0].step:02}")
-        return module.checklist.early
+        return checklist_of(self.items[0].step).prefetch
 
-    def _manual(self, item: Item, bench: Bench) -> bool:
-        return item.live and bench.url is None
+    def _manual(self, item: Item, harness: Harness) -> bool:
+        return item.live and harness.url is None
 
-    def _verdict(self, item: Item, bench: Bench, started: Future | None) -> ItemResult:
-        if self._manual(item, bench):
+    def _verdict(self, item: Item, harness: Harness, started: Future | None) -> ItemResult:
+        if self._manual(item, harness):
             return _blank(
                 item, Status.MANUAL, message="judged by `check --url https://...`"
             )
         blocker = next((need for need in item.needs if self._stands_in_way(need)), None)
         if blocker:
             return _blank(item, Status.BLOCKED, blocked_by=blocker)
-        error, seconds = started.result() if started else _attempt(item, bench)
+        error, seconds = started.result() if started else _attempt(item, harness)
         return replace(self._explain(item, error), duration_s=seconds)
 
     def _stands_in_way(self, need: str) -> bool:
@@ -193,12 +190,12 @@ class _Run:
         self._on_result(result)
 
 
-def _attempt(item: Item, bench: Bench) -> tuple[BaseException | None, float]:
+def _attempt(item: Item, harness: Harness) -> tuple[BaseException | None, float]:
     """Judge one item: the exception that stopped it, if any, and the seconds it took."""
     start = time.monotonic()
     error: BaseException | None = None
     try:
-        item.judge(bench)
+        item.judge(harness)
     except Exception as raised:  # noqa: BLE001 - _explain() tells whose it is
         error = raised
     return error, time.monotonic() - start

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from checks.course import ROOT
+from course import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Route

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checks import services
+from checks.harness import services
 from tests.small import home, sessions, verdicts, workspace  # noqa: F401 - fixtures
 from tests.variants.venvs import python_of
 

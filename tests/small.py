@@ -10,9 +10,9 @@ from typing import Any, Self
 
 import pytest
 
-from checks.course import Step
 from checks.items import Hints, Item
 from checks.results import ItemResult, Report, Status
+from course import Step
 from workshop.home import Home
 
 # The small course: its folder has a space and letters that are not Latin, as home folders do.
@@ -81,8 +81,8 @@ class FakeSession:
 def make_item(id: str, step: int, **more: Any) -> Item:
     """An item that nobody will judge."""
     hints = Hints("Who asks?", "In notes/views.py.", "backend/notes/views.py::view")
-    defaults = {"needs": (), "docs": "steps/x/#y", "judge": lambda bench: None}
-    fields: dict[str, Any] = defaults | {"apart": False, "live": False} | more
+    defaults = {"needs": (), "docs": "steps/x/#y", "judge": lambda harness: None}
+    fields: dict[str, Any] = defaults | {"parallel": False, "live": False} | more
     return Item(id=id, step=step, title=f"The item {id} holds.", hints=hints, **fields)
 
 

@@ -7,10 +7,11 @@ import socket
 
 import pytest
 
-from checks import course, processes
+import course
 from checks.report import line
 from checks.results import Report, Status
 from checks.runner import Session
+from course import processes
 
 SETTINGS = "backend/numeneon/settings.py"
 URLS = "backend/numeneon/urls.py"
@@ -126,7 +127,7 @@ def test_busy_port_is_tried_again(project, monkeypatch):
         ports = [taken.getsockname()[1]]
         original = processes.free_port
         monkeypatch.setattr(
-            "checks.bench.free_port", lambda: ports.pop() if ports else original()
+            "course.processes.free_port", lambda: ports.pop() if ports else original()
         )
 
         assert judge(project).status is Status.PASSED

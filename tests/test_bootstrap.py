@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import tutorial
-from workshop import bootstrap, prepare
 from workshop.home import here
+from workshop.venv import bootstrap, prepare, state
 
 ROOT = here().root
 POSIX = pytest.mark.skipif(os.name == "nt", reason="links to interpreters are POSIX")
@@ -24,7 +24,7 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="links to interpreters are PO
 def checkout(tmp_path: Path) -> Path:
     """A copy of the command without an environment, in a folder with a space and Cyrillic."""
     root = tmp_path / "my tutorial Ж"
-    for name in ("checks", "workshop", "tools"):
+    for name in ("course", "checks", "workshop", "tools"):
         shutil.copytree(
             ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__")
         )
@@ -35,11 +35,11 @@ def checkout(tmp_path: Path) -> Path:
 
 def make_ready(root: Path, python: str = sys.executable) -> None:
     """An environment without packages, whose stamp says that it is complete."""
-    inside = bootstrap.venv_python(root)
+    inside = state.venv_python(root)
     inside.parent.mkdir(parents=True)
     inside.symlink_to(python)
-    text = bootstrap.stamp_text(sys.version_info, bootstrap.digest(root))
-    (root / ".venv" / bootstrap.STAMP).write_text(text)
+    text = state.stamp_text(sys.version_info, state.digest(root))
+    (root / ".venv" / state.STAMP).write_text(text)
 
 
 def start(root: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -79,7 +79,10 @@ def test_first_file_parses_on_old_pythons() -> None:
 
 def test_only_the_standard_library_is_needed_to_start() -> None:
     """The modules of the first start import nothing that would have to be installed."""
-    for name in ("tutorial.py", "workshop/bootstrap.py", "workshop/prepare.py"):
+    for name in (
+        "tutorial.py",
+        *(f"workshop/venv/{name}.py" for name in ("bootstrap", "prepare", "state")),
+    ):
         for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8"))):
             names = (
                 [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -125,16 +128,16 @@ def test_missing_package_is_named_and_mended_next_time(
     assert done.returncode == 3
     assert "is missing from" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not bootstrap.is_ready(checkout)
+    assert not state.is_ready(checkout)
 
 
 def test_stamp_of_other_requirements_is_not_ready(checkout: Path) -> None:
     """After an update of requirements.txt the environment is brought up to date."""
     (checkout / ".venv").mkdir()
-    text = bootstrap.stamp_text(sys.version_info, "another digest")
-    (checkout / ".venv" / bootstrap.STAMP).write_text(text)
+    text = state.stamp_text(sys.version_info, "another digest")
+    (checkout / ".venv" / state.STAMP).write_text(text)
 
-    assert not bootstrap.is_ready(checkout)
+    assert not state.is_ready(checkout)
 
 
 @POSIX
@@ -142,7 +145,7 @@ def test_vanished_interpreter_is_not_ready(checkout: Path) -> None:
     """An environment whose Python was uninstalled is made anew."""
     make_ready(checkout, python="/nowhere/python3")
 
-    assert not bootstrap.is_ready(checkout)
+    assert not state.is_ready(checkout)
 
 
 @POSIX
@@ -150,17 +153,17 @@ def test_upgraded_interpreter_is_not_ready(checkout: Path) -> None:
     """A link that leads to a newer Python than the packages are for does not count."""
     make_ready(checkout)
 
-    assert bootstrap.is_ready(checkout, sys.version_info[:2])
-    assert not bootstrap.is_ready(checkout, (3, 99))
+    assert state.is_ready(checkout, sys.version_info[:2])
+    assert not state.is_ready(checkout, (3, 99))
 
 
 def test_digest_does_not_see_line_endings(checkout: Path) -> None:
     """A checkout with Windows line endings has the same digest."""
-    before = bootstrap.digest(checkout)
+    before = state.digest(checkout)
     text = (checkout / "requirements.txt").read_bytes()
     (checkout / "requirements.txt").write_bytes(text.replace(b"\n", b"\r\n"))
 
-    assert bootstrap.digest(checkout) == before
+    assert state.digest(checkout) == before
 
 
 @pytest.fixture
@@ -190,7 +193,7 @@ def test_preparing_ends_with_the_stamp(
 
     prepare.prepare(checkout, bootstrap.base_python())
 
-    assert bootstrap.is_ready(checkout)
+    assert state.is_ready(checkout)
     assert "The environment is ready." in capsys.readouterr().err
     assert "Collecting django" in (checkout / ".tutorial" / "setup.log").read_text()
 
@@ -199,14 +202,14 @@ def test_preparing_ends_with_the_stamp(
 def test_failed_pip_is_resumed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failure the next start goes on with the environment that is there."""
     fake_pip(monkeypatch, "import sys; print('Network is unreachable'); sys.exit(1)")
-    with pytest.raises(bootstrap.SetupError, match="could not be reached"):
+    with pytest.raises(state.SetupError, match="could not be reached"):
         prepare.prepare(checkout, bootstrap.base_python())
     (checkout / ".venv" / "half").write_text("of the packages")
     fake_pip(monkeypatch, "")
 
     prepare.prepare(checkout, bootstrap.base_python())
 
-    assert bootstrap.is_ready(checkout)
+    assert state.is_ready(checkout)
     assert (checkout / ".venv" / "half").exists()
 
 
@@ -221,7 +224,7 @@ def test_unusable_environment_is_made_anew(
 
     prepare.prepare(checkout, bootstrap.base_python())
 
-    assert bootstrap.is_ready(checkout)
+    assert state.is_ready(checkout)
     assert not (checkout / ".venv" / "junk").exists()
 
 
@@ -231,7 +234,7 @@ def test_missing_ensurepip_names_the_package(
     """Where Debian left ensurepip and pip out, the sentence says what to install."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
-    with pytest.raises(bootstrap.SetupError, match="apt install python3"):
+    with pytest.raises(state.SetupError, match="apt install python3"):
         prepare.prepare(checkout, bootstrap.base_python())
 
 
@@ -264,10 +267,10 @@ def test_second_start_waits_for_the_first(
 ) -> None:
     """Two starts at once do not write into one environment."""
     waited = []
-    monkeypatch.setattr(bootstrap, "_lock", waited.append)
-    with bootstrap.only_one(tmp_path / "lock") as first:
+    monkeypatch.setattr(state, "_lock", waited.append)
+    with state.only_one(tmp_path / "lock") as first:
         assert not first
-        with bootstrap.only_one(tmp_path / "lock") as second:
+        with state.only_one(tmp_path / "lock") as second:
             assert second
 
     assert waited

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from checks.course import ROOT
-from checks.processes import free_port
+from course import ROOT
+from course.processes import free_port
 from tests.browser import Tool, Visit, browser, catch_up, checkout, needs, use_step, visits
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="drives a terminal of POSIX")

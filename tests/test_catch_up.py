@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.small import STEPS, read_tree, write_tree
-from workshop import catch_up, cli
+from workshop import cli
+from workshop.commands import catch_up
 from workshop.home import Home
 from workshop.progress import load
 

@@ -10,7 +10,8 @@ import pytest
 
 from checks.results import Status
 from tests.small import FakeSession, write_tree
-from workshop import check, cli
+from workshop import cli
+from workshop.commands import check
 from workshop.home import Home
 from workshop.progress import load
 

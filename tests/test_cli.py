@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from checks.results import Status
-from workshop import catch_up, cli, terminal
+from course import terminal
+from workshop import cli
+from workshop.commands import catch_up
 from workshop.home import Home
 
 
@@ -113,7 +115,7 @@ def test_our_own_fault_is_kept_and_told(
     def broken(home: Home, arguments: object) -> int:
         raise RuntimeError("surprise")
 
-    monkeypatch.setattr(catch_up, "catch_up", broken)
+    monkeypatch.setattr(catch_up, "run", broken)
 
     assert cli.main(["catch-up", "1"], home) == 3
     said = capsys.readouterr().err
@@ -130,7 +132,7 @@ def test_ctrl_c_is_130(
     def stopped(home: Home, arguments: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(catch_up, "catch_up", stopped)
+    monkeypatch.setattr(catch_up, "run", stopped)
 
     assert cli.main(["catch-up", "1"], home) == 130
     assert "Stopped." in capsys.readouterr().err

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from checks import course
+import course
 from checks.items import items_of
-from checks.source import extract
+from course.source import extract
 
 STEPS = course.steps()
 LATER = STEPS[1:]

@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from checks import client, course
-from checks.processes import Process, free_port, listening, wait_until
+import course
+from checks.harness import client
 from checks.report import line
 from checks.results import Report, Status
 from checks.runner import Session
+from course.processes import Process, free_port, listening, wait_until
 
 PASSWORD = "Sunny-meadow-42"
 LOGINS = [("alice@example.com", PASSWORD), ("bob@example.com", PASSWORD)]

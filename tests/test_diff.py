@@ -8,7 +8,7 @@ import pytest
 
 from tests.small import write_tree
 from workshop import cli
-from workshop.diff import painted
+from workshop.commands.diff import painted
 from workshop.home import Home
 
 

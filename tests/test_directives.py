@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from checks import course, source
+import course
 from checks.items import items_of
-from tools import compare, differences, listings, regions
-from tools.differences import Change, applied, unshown
-from tools.directives import DirectiveError, expand
-from tools.glossary import definitions
-from tools.pages import Directive, Fence, Heading, PageError, parse, words_of
+from course import source
+from course.files import copy_tree, files_of
+from tools.site import compare, differences, listings, regions
+from tools.site.differences import Change, applied, unshown
+from tools.site.directives import DirectiveError, expand
+from tools.site.glossary import definitions
+from tools.site.pages import Directive, Fence, Heading, PageError, parse, words_of
 from workshop import cli
-from workshop.files import copy_tree, files_of
 
 STEPS = course.steps()
 ASGI = "@code step=05-asgi path=backend/numeneon/asgi.py"
@@ -354,7 +355,7 @@ def test_reference_to_nothing_is_refused(line: str, said: str) -> None:
 
 def test_error_names_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An extension is not told where a text comes from; it looks for the line."""
-    monkeypatch.setattr("tools.directives.ROOT", tmp_path)
+    monkeypatch.setattr("tools.site.directives.ROOT", tmp_path)
     page = tmp_path / "docs" / "steps" / "a.md"
     page.parent.mkdir(parents=True)
     page.write_text("---\ntitle: x\n---\n\n@diff step=9\n", "utf-8")

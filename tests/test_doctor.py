@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from workshop import cli, doctor
-from workshop.doctor import Finding
+from workshop import cli
+from workshop.commands import doctor
+from workshop.commands.doctor import Finding
 from workshop.home import here
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.source import SymbolNotFound, extract, symbols
+from course.source import SymbolNotFound, extract, symbols
 from workshop import cli
 from workshop.home import Home
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from checks import course
-from checks.processes import wait_until
+import course
+from course.processes import wait_until
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc").is_dir(), reason="finds leftover processes in /proc"

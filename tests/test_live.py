@@ -15,14 +15,17 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from checks import processes
 from checks.results import ItemResult, Report, Status
+from course import processes
 from tests.browser import needs
 from tests.small import write_tree
-from workshop import cli, live, site, start, watch
+from workshop import cli
+from workshop.commands import start, watch
 from workshop.errors import EnvironmentTrouble
 from workshop.home import Home
-from workshop.live import Live
+from workshop.pages import build as site
+from workshop.pages import live
+from workshop.pages.live import Live
 from workshop.progress import load
 
 PAGES = {

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from checks import course
-from checks.course import Step
+import course
 from checks.items import items_of
-from tools import diff_pages, differences, shown
-from tools.pages import Directive, Fence, Heading, parse, words_of
+from course import Step
+from tools import diff_pages
+from tools.site import differences, shown
+from tools.site.pages import Directive, Fence, Heading, parse, words_of
 
 DOCS = course.ROOT / "docs"
 STEPS = course.steps()

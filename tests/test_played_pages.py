@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks import course
-from checks.processes import listening
+import course
+from course.processes import listening
 from tests.browser import browser  # noqa: F401 - a fixture
-from tools import listings, play_compare, player
-from tools.play_edits import with_wrong
-from tools.play_scratch import environment
-from tools.player import NotAsShown, Player, Score, Source, manner, play
+from tools.player import matching as play_compare
+from tools.player import player
+from tools.player.edits import with_wrong
+from tools.player.player import NotAsShown, Player, Score, Source, manner, play
+from tools.player.scratch import environment
+from tools.site import listings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

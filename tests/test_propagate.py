@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.small import LETTERS, STEPS, read_tree, write_tree
-from tools import propagate
 from workshop import cli
+from workshop import propagation as propagate
 from workshop.home import Home
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tools import newest
-from workshop import doctor
+from workshop.commands import doctor
+from workshop.commands.steps import table
 from workshop.home import here
 from workshop.progress import Progress
-from workshop.steps import table
 
 ROOT = here().root
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(\[[^\]]+\])?==([^\s;#\\]+)", re.MULTILINE)

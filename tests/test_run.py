@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
-from checks.processes import listening, wait_until
+from course.processes import listening, wait_until
 from tests.small import read_tree
-from workshop import cli, run
+from workshop import cli
+from workshop.commands import run
 from workshop.home import Home, here
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

@@ -14,10 +14,10 @@ import psycopg
 import pytest
 import redis
 
-from checks import services
 from checks.errors import EnvironmentFault
-from checks.link import SlowLink
-from checks.processes import free_port, listening, wait_until
+from checks.harness import services
+from checks.harness.latency_proxy import LatencyProxy
+from course.processes import free_port, listening, wait_until
 
 as_root = pytest.mark.skipif(
     os.name == "nt" or os.geteuid() != 0, reason="only root may not run PostgreSQL"
@@ -85,7 +85,7 @@ def test_stop_leaves_nothing_behind():
 def test_services_end_with_the_tool():
     """A tool that is killed takes its services along."""
     code = (
-        "from checks import services; import pathlib, tempfile, sys\n"
+        "from checks.harness import services; import pathlib, tempfile, sys\n"
         "made = services.start_redis(pathlib.Path(tempfile.mkdtemp())), services.start_postgres()\n"
         "print(*[service.port for service in made], made[1].folder, flush=True)\n"
         "sys.stdin.read()\n"
@@ -168,7 +168,7 @@ def test_private_temporary_folder_is_said(tmp_path, monkeypatch):
 
 def test_link_delays_answers_only(own_redis):
     """What comes back is late by the delay, and nothing is lost or mixed up."""
-    link = SlowLink(own_redis.port, delay=0.1).start()
+    link = LatencyProxy(own_redis.port, delay=0.1).start()
     try:
         with redis.Redis(port=link.port) as client:
             client.ping()
@@ -183,7 +183,7 @@ def test_link_delays_answers_only(own_redis):
 
 def test_link_without_a_target_hangs_up():
     """Nobody behind the link looks like nobody there."""
-    link = SlowLink(free_port(), delay=0.1).start()
+    link = LatencyProxy(free_port(), delay=0.1).start()
     try:
         with socket.create_connection(("127.0.0.1", link.port), timeout=5) as client:
             assert client.recv(1) == b""

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 
-from checks import course
+import course
 from checks.items import items_of
 from tests.conftest import IN_CI
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checks import course
+import course
 from checks.report import line
 from checks.results import Status
 from checks.runner import Session

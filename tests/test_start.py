@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from course import files
 from tests.small import STEPS, read_tree
-from workshop import cli, files
+from workshop import cli
 from workshop.home import Home
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from checks import course
+import course
 from checks.items import items_of, step06
 from checks.report import line
 from checks.results import Report, Status

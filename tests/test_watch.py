@@ -11,7 +11,8 @@ import pytest
 
 from checks.results import Status
 from tests.small import FakeSession, write_tree
-from workshop import cli, watch
+from workshop import cli
+from workshop.commands import watch
 from workshop.home import Home
 from workshop.progress import load
 

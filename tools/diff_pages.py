@@ -10,9 +10,9 @@ import sys
 from itertools import combinations
 from pathlib import Path
 
-from checks import course
-from tools.compare import file_name
-from workshop.files import write_text
+import course
+from course.files import write_text
+from tools.site.compare import file_name
 
 FOLDER = Path("docs", "diff")
 

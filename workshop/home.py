@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checks import course
-from checks.course import Step
+import course
+from course import Step, UnknownStep
+from course.outline import find_step
+from course.terminal import COMMAND
 from workshop.errors import UsageError
-from workshop.terminal import COMMAND
 
 if TYPE_CHECKING:
     from checks.items import Item
@@ -68,14 +69,10 @@ class Home:
 
     def step(self, name: str) -> Step:
         """The step that a person means. Raises UsageError that lists the steps."""
-        wanted = name.strip().lower()
-        if wanted == "final":
-            return self.steps[-1]
-        for step in self.steps:
-            if wanted in {str(step.number), step.slug[:2], step.slug, step.slug[3:]}:
-                return step
-        known = ", ".join(f"{step.number} {step.slug[3:]}" for step in self.steps)
-        raise UsageError(f"There is no step {name!r}. The steps are: {known}.")
+        try:
+            return find_step(self.steps, name)
+        except UnknownStep as error:
+            raise UsageError(str(error)) from error
 
     def checklist(self, step: Step) -> Sequence[Item]:
         """A step's items; none for a step whose checks are not written yet."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checks.course import Step
-from workshop.files import write_text
+from course import Step
+from course.files import write_text
+from course.terminal import complain
 from workshop.home import Home
-from workshop.terminal import complain
 
 if TYPE_CHECKING:
     from checks.results import Report

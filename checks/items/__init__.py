@@ -1,19 +1,26 @@
-"""The checklists, one module a step; each item is a function that can fail."""
+"""The checklists, one module a step: judges as code, their prose as data beside them.
+
+`stepNN.py` holds the functions that judge; `stepNN.toml` says of each item which section of
+the step's page explains it, and gives its three hints.
+"""
 
 from __future__ import annotations
 
 import functools
 import importlib
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checks import course
+import course
 
 if TYPE_CHECKING:
-    from checks.bench import Bench
+    from checks.harness.harness import Harness
 
-Judge = Callable[["Bench"], None]
+Judge = Callable[["Harness"], None]
+Maker = Callable[["Harness"], object]
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,12 @@ class Hints:
 
 @dataclass(frozen=True)
 class Item:
-    """One line of a step's checklist, and the function that judges it."""
+    """One line of a step's checklist, and the function that judges it.
+
+    `docs` is the section of the step's page that explains it, as `steps/SLUG/#anchor`.
+    `events` and `close_codes` name what of the contract the item proves; the reference
+    pages are made from them. The item holds for projects before step `until`.
+    """
 
     id: str
     step: int
@@ -40,69 +52,96 @@ class Item:
     docs: str
     hints: Hints
     judge: Judge
-    apart: bool
-    live: bool
+    parallel: bool = False
+    live: bool = False
+    until: int | None = None
+    events: tuple[str, ...] = ()
+    close_codes: tuple[int, ...] = ()
+    handshake: bool = False
 
 
 class Checklist:
     """Collects a step's items, in the order in which the learner reads them."""
 
-    def __init__(self, step: int, early: Iterable[Callable[[Bench], object]] = ()) -> None:
-        """`early` makes what the items will need while the first of them are judged."""
+    def __init__(self, step: int, prefetch: Iterable[Maker] = ()) -> None:
+        """`prefetch` makes what the items will need while the first of them are judged."""
         self.step = step
-        self.early = tuple(early)
+        self.prefetch = tuple(prefetch)
         self.items: list[Item] = []
+        self._prose = _prose_of(step)
 
     def item(
         self,
         id: str,
         *,
-        hints: Hints,
-        docs: str,
         needs: Iterable[str] = (),
-        apart: bool = False,
+        parallel: bool = False,
         live: bool = False,
+        until: int | None = None,
+        events: Iterable[str] = (),
+        close_codes: Iterable[int] = (),
+        handshake: bool = False,
     ) -> Callable[[Judge], Judge]:
         """Register the decorated function as an item; its docstring is the checklist line.
 
-        `needs` names the items without which this one cannot be judged. `docs` is the
-        section of the step's page (an anchor). `apart` items take seconds and touch
-        nothing the others use, so they run beside them. `live` items judge a deployment
-        that answers at a `--url`; without one they are for a person to do.
+        `needs` names the items without which this one cannot be judged. `parallel` items
+        take seconds and touch nothing the others use, so they run beside them. `live`
+        items judge a deployment that answers at a `--url`; without one they are for a
+        person to do. `until` is the step from which on a later item replaces this one.
+        `events` and `close_codes` are the ones that it proves; `handshake` items prove a
+        refusal before the socket opens. Raises ValueError if the docstring is not one
+        sentence or the prose file does not describe the item.
         """
 
         def register(judge: Judge) -> Judge:
             title = " ".join((judge.__doc__ or "").split())
             if not title.endswith("."):
                 raise ValueError(f"item {id}: its docstring must be one sentence")
-            page = f"steps/{course.step(self.step).slug}/#{docs}"
-            self.items.append(
-                Item(id, self.step, title, tuple(needs), page, hints, judge, apart, live)
+            if id not in self._prose:
+                raise ValueError(f"item {id}: step{self.step:02}.toml does not describe it")
+            words = self._prose[id]
+            item = Item(
+                id,
+                self.step,
+                title,
+                tuple(needs),
+                f"steps/{course.step(self.step).slug}/#{words['section']}",
+                Hints(words["think"], words["look"], words["code"]),
+                judge,
+                parallel,
+                live,
+                until,
+                tuple(events),
+                tuple(close_codes),
+                handshake,
             )
+            self.items.append(item)
             return judge
 
         return register
 
 
+def _prose_of(step: int) -> dict[str, dict[str, str]]:
+    file = Path(__file__).with_name(f"step{step:02}.toml")
+    return tomllib.loads(file.read_text("utf-8"))
+
+
 @functools.cache
-def items_of(step: int) -> tuple[Item, ...]:
-    """The checklist of a step, in its order.
+def checklist_of(step: int) -> Checklist:
+    """The checklist of a step.
 
-    Raises LookupError if the step has none: a checklist of nothing would always pass.
+    Raises ModuleNotFoundError if the step has none yet, LookupError if it is empty (a
+    checklist of nothing would always pass), ValueError if prose and items do not match.
     """
-    module = importlib.import_module(f"checks.items.step{step:02}")
-    items = tuple(module.checklist.items)
-    if not items:
+    checklist: Checklist = importlib.import_module(f"checks.items.step{step:02}").checklist
+    if not checklist.items:
         raise LookupError(f"step {step} has no checklist")
-    return items
+    left_over = set(_prose_of(step)) - {item.id for item in checklist.items}
+    if left_over:
+        raise ValueError(f"step{step:02}.toml describes no item: {', '.join(left_over)}")
+    return checklist
 
 
-def find(id: str) -> Item:
-    """The item of that id, of whichever step. Raises LookupError with the nearest ids."""
-    import difflib
-
-    known = {item.id: item for entry in course.steps() for item in items_of(entry.number)}
-    if id in known:
-        return known[id]
-    near = difflib.get_close_matches(id, known, n=3, cutoff=0.4) or sorted(known)[:3]
-    raise LookupError(f"there is no item {id!r}; did you mean {', '.join(near)}?")
+def items_of(step: int) -> tuple[Item, ...]:
+    """The items of a step, in the order of its checklist. Raises what checklist_of() does."""
+    return tuple(checklist_of(step).items)

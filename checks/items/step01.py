@@ -8,9 +8,9 @@ from typing import Any
 from packaging.version import Version
 
 from checks import requirements
-from checks.bench import Bench
 from checks.errors import NotYet, Place
-from checks.items import Checklist, Hints
+from checks.harness.harness import Harness
+from checks.items import Checklist
 
 _REQUIREMENTS = "requirements.txt"
 # The oldest version of each package that the course supports. Daphne before 4.2.2 has
@@ -23,72 +23,47 @@ _MODULES = {
 }
 
 
-def _packages(bench: Bench) -> dict[str, Any]:
+def _packages(harness: Harness) -> dict[str, Any]:
     """What the project's interpreter has of the three packages."""
     wanted = [f"{dist}:{modules}" for dist, modules in _MODULES.items()]
-    return bench.once("packages", lambda: bench.probe("check_packages", *wanted))
+    return harness.once("packages", lambda: harness.probe("check_packages", *wanted))
 
 
-checklist = Checklist(1, early=[_packages])
+checklist = Checklist(1, prefetch=[_packages])
 item = checklist.item
 
 
-@item(
-    "install.channels",
-    docs="change-1",
-    hints=Hints(
-        think="Which Python runs your project, and which one did pip install into?",
-        look="`python -m pip show channels`, with the Python of the project.",
-        code=_REQUIREMENTS,
-    ),
-)
-def channels_is_installed(bench: Bench) -> None:
+@item("install.channels")
+def channels_is_installed(harness: Harness) -> None:
     """The project's Python can import Channels, version 4.2 or newer."""
-    _judge(bench, "channels")
+    _judge(harness, "channels")
 
 
-@item(
-    "install.daphne",
-    docs="change-1",
-    hints=Hints(
-        think="A server reads what strangers send. Which of its versions may face them?",
-        look="`python -m pip show daphne`: older than 4.2.2 has two known holes.",
-        code=_REQUIREMENTS,
-    ),
-)
-def daphne_is_installed(bench: Bench) -> None:
+@item("install.daphne")
+def daphne_is_installed(harness: Harness) -> None:
     """The project's Python can import Daphne, version 4.2.2 or newer."""
-    _judge(bench, "daphne")
+    _judge(harness, "daphne")
 
 
-@item(
-    "install.channels-redis",
-    docs="change-1",
-    needs=["install.channels"],
-    hints=Hints(
-        think="Two processes share no memory. Which package lets Channels talk through Redis?",
-        look="`python -m pip show channels-redis`; the name to import is channels_redis.",
-        code=_REQUIREMENTS,
-    ),
-)
-def channels_redis_is_installed(bench: Bench) -> None:
+@item("install.channels-redis", needs=["install.channels"])
+def channels_redis_is_installed(harness: Harness) -> None:
     """The project's Python can import channels-redis, version 4.2 or newer."""
-    _judge(bench, "channels-redis")
+    _judge(harness, "channels-redis")
 
 
-def _judge(bench: Bench, dist: str) -> None:
-    seen = _packages(bench)["packages"][dist]
-    expected = f"{dist} {_OLDEST[dist]} or newer in {bench.project.python}"
-    if seen["error"] and (own := _own_file(bench, seen["file"])):
+def _judge(harness: Harness, dist: str) -> None:
+    seen = _packages(harness)["packages"][dist]
+    expected = f"{dist} {_OLDEST[dist]} or newer in {harness.project.python}"
+    if seen["error"] and (own := _own_file(harness, seen["file"])):
         raise NotYet(
-            f"`import {dist.replace('-', '_')}` finds your own {own}: {_error(bench, seen)}",
+            f"`import {dist.replace('-', '_')}` finds your own {own}: {_error(harness, seen)}",
             expected="no file of yours has a package's name",
             look_at=Place(own),
             todo="give that file or folder another name",
         )
     if seen["version"] is None or seen["error"]:
         raise NotYet(
-            _error(bench, seen) or f"{dist} is not installed",
+            _error(harness, seen) or f"{dist} is not installed",
             expected=expected,
             todo=f"with that Python: python -m pip install -r {_REQUIREMENTS}",
         )
@@ -100,29 +75,21 @@ def _judge(bench: Bench, dist: str) -> None:
         )
 
 
-def _error(bench: Bench, seen: dict[str, Any]) -> str:
-    return bench.sandbox.as_learner(seen["error"] or "")
+def _error(harness: Harness, seen: dict[str, Any]) -> str:
+    return harness.sandbox.as_learner(seen["error"] or "")
 
 
-def _own_file(bench: Bench, file: str | None) -> str | None:
+def _own_file(harness: Harness, file: str | None) -> str | None:
     """That file as the learner writes it, if it is theirs."""
-    if file and Path(file).is_relative_to(bench.project.root):
-        return bench.project.relative(Path(file))
+    if file and Path(file).is_relative_to(harness.project.root):
+        return harness.project.relative(Path(file))
     return None
 
 
-@item(
-    "install.requirements",
-    docs="change-1",
-    hints=Hints(
-        think="A colleague clones your project tomorrow. How does their Python get the packages?",
-        look="The file that `pip install -r` reads: three lines are new, each with a version.",
-        code=_REQUIREMENTS,
-    ),
-)
-def requirements_name_them(bench: Bench) -> None:
+@item("install.requirements")
+def requirements_name_them(harness: Harness) -> None:
     """A fresh install gets all three: the requirements name them at supported versions."""
-    found = requirements.listings(bench.project)
+    found = requirements.listings(harness.project)
     if not found:
         raise NotYet(
             "no requirements.txt and no pyproject.toml beside the project or its manage.py",
@@ -130,12 +97,14 @@ def requirements_name_them(bench: Bench) -> None:
             look_at=Place(_REQUIREMENTS),
         )
     for dist in _OLDEST:
-        _judge_entries(bench, dist, found)
+        _judge_entries(harness, dist, found)
 
 
-def _judge_entries(bench: Bench, dist: str, found: list[requirements.Listing]) -> None:
+def _judge_entries(
+    harness: Harness, dist: str, found: list[requirements.RequirementsFile]
+) -> None:
     """One of the lists must name this package and allow a supported version of it."""
-    seen = _packages(bench)
+    seen = _packages(harness)
     files = [listing.of(dist, seen["environment"]) for listing in found]
     named = [entries for entries in files if any(not entry.constraint for entry in entries)]
     installed = seen["packages"][dist]["version"]
@@ -158,7 +127,7 @@ def _judge_entries(bench: Bench, dist: str, found: list[requirements.Listing]) -
     )
 
 
-def _daphne_extra(listing: requirements.Listing, seen: dict[str, Any]) -> bool:
+def _daphne_extra(listing: requirements.RequirementsFile, seen: dict[str, Any]) -> bool:
     """`channels[daphne]` brings Daphne along."""
     entries = listing.of("channels", seen["environment"])
     return any("daphne" in entry.wanted.extras for entry in entries)

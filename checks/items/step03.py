@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from checks.bench import SOCKET_PATH, Bench, Person, expired, forged
-from checks.client import Socket
 from checks.errors import NotYet, Place
-from checks.items import Checklist, Hints
-from checks.realtime import WHOAMI, Stage, people, said, sample_message, stage_of
+from checks.harness.client import Socket
+from checks.harness.harness import Harness
+from checks.harness.people import Person, expired, forged
+from checks.harness.stage import WHOAMI, Stage, people, said, sample_message, stage_of
+from checks.items import Checklist
+from course.contract import GREETING, NOT_AUTHENTICATED, SOCKET_PATH
 
 checklist = Checklist(
     3,
-    early=[
-        lambda bench: stage_of(bench),
-        lambda bench: bench.database,
-        lambda bench: people(stage_of(bench), "alice", "bob"),
+    prefetch=[
+        lambda harness: stage_of(harness),
+        lambda harness: harness.database(),
+        lambda harness: people(stage_of(harness), "alice", "bob"),
     ],
 )
 item = checklist.item
@@ -26,20 +28,12 @@ _RECEIVE = "backend/notifications/consumers.py::NotificationConsumer.receive"
 _SENDER = "backend/notifications/services.py::send_notification"
 
 
-@item(
-    "notifications.installed",
-    docs="change-1",
-    hints=Hints(
-        think="Django only knows the apps that it is told about. Who tells it?",
-        look="INSTALLED_APPS in settings.py, and the folder that `startapp` made.",
-        code="backend/numeneon/settings.py::INSTALLED_APPS",
-    ),
-)
-def app_is_installed(bench: Bench) -> None:
+@item("notifications.installed")
+def app_is_installed(harness: Harness) -> None:
     """The notifications app is installed, has a consumer, and its modules import."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     settings = Place(
-        bench.project.relative(bench.project.settings_file), symbol="INSTALLED_APPS"
+        harness.project.relative(harness.project.settings_file), symbol="INSTALLED_APPS"
     )
     if not stage.found["consumer"]:
         raise NotYet(
@@ -58,20 +52,10 @@ def app_is_installed(bench: Bench) -> None:
 # The middleware: who is let in as whom
 
 
-@item(
-    "middleware.valid-token",
-    docs="change-2",
-    needs=["notifications.installed"],
-    hints=Hints(
-        think="A WebSocket begins as an HTTP request. Where in its scope does the token travel?",
-        look="The middleware's __call__: it puts a user into the scope, then calls the inner "
-        "application.",
-        code=_MIDDLEWARE,
-    ),
-)
-def valid_token_is_its_user(bench: Bench) -> None:
+@item("middleware.valid-token", needs=["notifications.installed"])
+def valid_token_is_its_user(harness: Harness) -> None:
     """A valid access token makes the connection its user's."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     if not stage.found["middleware"]:
         raise NotYet(
             "no ASGI middleware was found in the project",
@@ -100,7 +84,7 @@ def judge_anonymous(stage: Stage, socket: Socket, what: str) -> None:
     user = said(socket)
     if user.get("user") and not user.get("authenticated"):
         return
-    if socket.close_code == 4401 and "user" not in user:
+    if socket.close_code == NOT_AUTHENTICATED and "user" not in user:
         return
     raise stage.news(
         f"{what}: {socket}", expected='an AnonymousUser in scope["user"]', part="middleware"
@@ -116,124 +100,61 @@ def expect_user(stage: Stage, person: Person, what: str) -> None:
         raise stage.news(f"{what}: {socket}", expected=expected, part="middleware")
 
 
-@item(
-    "middleware.missing-token",
-    docs="change-2",
-    needs=["middleware.valid-token"],
-    hints=Hints(
-        think="Who is a visitor that says nothing about themselves? Django has a class for it.",
-        look="The middleware's __call__, for a scope without any token.",
-        code=_MIDDLEWARE,
-    ),
-)
-def no_token_is_anonymous(bench: Bench) -> None:
+@item("middleware.missing-token", needs=["middleware.valid-token"])
+def no_token_is_anonymous(harness: Harness) -> None:
     """A connection without a token is anonymous."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     expect_anonymous(stage, None, "without a token")
     with stage.open(None, path=WHOAMI, subprotocols=["access_token"]) as socket:
         judge_anonymous(stage, socket, 'with the subprotocol "access_token" and no token')
 
 
-@item(
-    "middleware.malformed-token",
-    docs="change-2",
-    needs=["middleware.valid-token"],
-    hints=Hints(
-        think="A client can send any text. Which exception does the library raise at nonsense?",
-        look="The function that turns a token into a user, and what it catches.",
-        code=_USER_OF,
-    ),
-)
-def malformed_token_is_anonymous(bench: Bench) -> None:
+@item("middleware.malformed-token", needs=["middleware.valid-token"])
+def malformed_token_is_anonymous(harness: Harness) -> None:
     """Text that is no token at all leaves the connection anonymous."""
     for token in ("not-a-token", "a.b.c", "1"):
-        expect_anonymous(stage_of(bench), token, f"with the token `{token}`")
+        expect_anonymous(stage_of(harness), token, f"with the token `{token}`")
 
 
-@item(
-    "middleware.expired-token",
-    docs="change-2",
-    needs=["middleware.valid-token"],
-    hints=Hints(
-        think="A token that ended an hour ago has a good signature. Who looks at its end?",
-        look="The function that turns a token into a user: it must let the library verify.",
-        code=_USER_OF,
-    ),
-)
-def expired_token_is_anonymous(bench: Bench) -> None:
+@item("middleware.expired-token", needs=["middleware.valid-token"])
+def expired_token_is_anonymous(harness: Harness) -> None:
     """An expired token leaves the connection anonymous."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     [alice] = people(stage, "alice")
     expect_anonymous(stage, expired(alice, _facts(stage)), "with an expired token")
 
 
-@item(
-    "middleware.wrong-signature",
-    docs="change-2",
-    needs=["middleware.valid-token"],
-    hints=Hints(
-        think="Anyone can write a token. What makes one yours?",
-        look="The function that turns a token into a user: it must check the signature.",
-        code=_USER_OF,
-    ),
-)
-def forged_token_is_anonymous(bench: Bench) -> None:
+@item("middleware.wrong-signature", needs=["middleware.valid-token"])
+def forged_token_is_anonymous(harness: Harness) -> None:
     """A token that somebody else has signed leaves the connection anonymous."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     [alice] = people(stage, "alice")
     token = forged(alice, _facts(stage), key="another-key-than-the-server-has-0123456789")
     expect_anonymous(stage, token, "with alice's token signed by somebody else")
 
 
-@item(
-    "middleware.refresh-token",
-    docs="change-2",
-    needs=["middleware.valid-token"],
-    hints=Hints(
-        think="A refresh token lives for days and buys access tokens. Should it open a socket?",
-        look='The claim "token_type", and the class with which you verify the token.',
-        code=_USER_OF,
-    ),
-)
-def refresh_token_is_anonymous(bench: Bench) -> None:
+@item("middleware.refresh-token", needs=["middleware.valid-token"])
+def refresh_token_is_anonymous(harness: Harness) -> None:
     """A refresh token in place of an access token leaves the connection anonymous."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     [alice] = people(stage, "alice")
     expect_anonymous(stage, alice.refresh, "with alice's refresh token")
 
 
-@item(
-    "middleware.deleted-user",
-    docs="change-2",
-    needs=["middleware.valid-token"],
-    hints=Hints(
-        think="A token outlives the account. What does the database answer then?",
-        look="The query for the user, and what happens when it finds nobody.",
-        code=_USER_OF,
-    ),
-)
-def deleted_user_is_anonymous(bench: Bench) -> None:
+@item("middleware.deleted-user", needs=["middleware.valid-token"])
+def deleted_user_is_anonymous(harness: Harness) -> None:
     """The token of a user who was deleted since leaves the connection anonymous."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     [gone] = people(stage, "gone")
     expect_user(stage, gone, "before the user is deleted")
     stage.control("change", id=gone.id)
     expect_anonymous(stage, gone.access, "with the token of a user who was deleted")
 
 
-@item(
-    "middleware.inactive-user",
-    docs="change-2",
-    needs=["middleware.valid-token"],
-    hints=Hints(
-        think="Accounts are switched off without being deleted. Which field says so?",
-        look="is_active, in the function that turns a token into a user.",
-        code=_USER_OF,
-    ),
-)
-def inactive_user_is_anonymous(bench: Bench) -> None:
+@item("middleware.inactive-user", needs=["middleware.valid-token"])
+def inactive_user_is_anonymous(harness: Harness) -> None:
     """The token of a user who was deactivated since leaves the connection anonymous."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     [idle] = people(stage, "idle")
     expect_user(stage, idle, "before the user is deactivated")
     stage.control("change", id=idle.id, is_active=False)
@@ -243,20 +164,10 @@ def inactive_user_is_anonymous(bench: Bench) -> None:
 # The route
 
 
-@item(
-    "routing.path",
-    docs="change-3",
-    needs=["middleware.valid-token"],
-    hints=Hints(
-        think="A browser cannot be redirected to the address with the slash. What can the "
-        "pattern do?",
-        look="websocket_urlpatterns: the router strips the first slash, not the last.",
-        code=_ROUTES,
-    ),
-)
-def path_leads_to_consumer(bench: Bench) -> None:
+@item("routing.path", needs=["middleware.valid-token"])
+def path_leads_to_consumer(harness: Harness) -> None:
     """`/ws/notifications` leads to the consumer, with and without a slash at its end."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     [alice] = people(stage, "alice")
     opened = False
     for path in (SOCKET_PATH, SOCKET_PATH.rstrip("/")):
@@ -274,19 +185,10 @@ def path_leads_to_consumer(bench: Bench) -> None:
 # The consumer
 
 
-@item(
-    "consumer.greets-user",
-    docs="change-3",
-    needs=["routing.path"],
-    hints=Hints(
-        think="What must the consumer say before the client believes that it is connected?",
-        look="The consumer's connect(): accept, then one JSON frame.",
-        code=_CONNECT,
-    ),
-)
-def user_is_greeted(bench: Bench) -> None:
+@item("consumer.greets-user", needs=["routing.path"])
+def user_is_greeted(harness: Harness) -> None:
     """A signed-in user is accepted and greeted by name."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     for person in people(stage, "alice", "bob"):
         with stage.greeted(person) as socket:
             if socket.offered and socket.subprotocol not in socket.offered:
@@ -300,24 +202,18 @@ def user_is_greeted(bench: Bench) -> None:
 
 @item(
     "consumer.refuses-anonymous",
-    docs="change-3",
     needs=["consumer.greets-user", "middleware.missing-token"],
-    hints=Hints(
-        think="A close before accept() reaches a browser as a bare 1006. How does it learn why?",
-        look="The consumer's connect(), for a user who is not authenticated; and its "
-        "disconnect() after that.",
-        code=_CONNECT,
-    ),
+    close_codes=[NOT_AUTHENTICATED],
 )
-def anonymous_is_refused(bench: Bench) -> None:
+def anonymous_is_refused(harness: Harness) -> None:
     """An anonymous client gets no greeting and is told why: accepted, closed with 4401."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     stage.settled(0)  # what earlier sockets end with is not news of this one
     with stage.open(None) as socket:
         code = socket.until_closed(patience=5)
     kinds = [frame.get("type") for frame in socket.frames if isinstance(frame, dict)]
     stage.settled(0)
-    if code != 4401 or "connection_established" in kinds or stage.new_errors():
+    if code != NOT_AUTHENTICATED or GREETING in kinds or stage.new_errors():
         raise stage.news(
             f"without a token: {socket}",
             expected="accepted, then closed with 4401, without a greeting and without an error",
@@ -325,20 +221,10 @@ def anonymous_is_refused(bench: Bench) -> None:
         )
 
 
-@item(
-    "notify.arrives",
-    docs="change-4",
-    needs=["consumer.greets-user"],
-    hints=Hints(
-        think="The consumer is in a group, the event is sent to a group. Are they the same, and "
-        "does the event's type name a method of the consumer?",
-        look="send_notification(), the consumer's group_add and its handler.",
-        code=_SENDER,
-    ),
-)
-def notification_arrives(bench: Bench) -> None:
+@item("notify.arrives", needs=["consumer.greets-user"])
+def notification_arrives(harness: Harness) -> None:
     """What send_notification() sends arrives in its user's socket, as type and data."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     [alice] = people(stage, "alice")
     data = sample_message(7)
     with stage.greeted(alice) as socket:
@@ -353,23 +239,14 @@ def notification_arrives(bench: Bench) -> None:
             )
 
 
-@item(
-    "consumer.all-sockets",
-    docs="change-4",
-    needs=["notify.arrives"],
-    hints=Hints(
-        think="Alice has a laptop and a phone. What do her sockets share, and bob's not?",
-        look="The name of the group that connect() joins.",
-        code="backend/notifications/services.py::user_group",
-    ),
-)
-def all_sockets_of_one_user(bench: Bench) -> None:
+@item("consumer.all-sockets", needs=["notify.arrives"])
+def all_sockets_of_one_user(harness: Harness) -> None:
     """A notification reaches all sockets of its user and nobody else's."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     alice, bob = people(stage, "alice", "bob")
-    with stage.listening(alice, alice, bob) as ears:
+    with stage.listening(alice, alice, bob) as listeners:
         stage.notify([alice.id], "new_message", sample_message(8))
-        first, second, others = (len(frames) for frames in ears.heard())
+        first, second, others = (len(frames) for frames in listeners.received())
     if (first, second, others) != (1, 1, 0):
         raise NotYet(
             f"alice's first socket got {first}, her second {second}, bob's {others} of one "
@@ -379,19 +256,10 @@ def all_sockets_of_one_user(bench: Bench) -> None:
         )
 
 
-@item(
-    "consumer.leaves-group",
-    docs="change-4",
-    needs=["consumer.all-sockets"],
-    hints=Hints(
-        think="Who tells the channel layer that a socket has gone?",
-        look="The consumer's disconnect(): it undoes what connect() did.",
-        code="backend/notifications/consumers.py::NotificationConsumer.disconnect",
-    ),
-)
-def membership_ends_at_disconnect(bench: Bench) -> None:
+@item("consumer.leaves-group", needs=["consumer.all-sockets"])
+def membership_ends_at_disconnect(harness: Harness) -> None:
     """A socket that closes leaves its group, without an error."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     [alice] = people(stage, "alice")
     stage.settled(0)
     before = stage.control("state")["groups"]
@@ -409,16 +277,16 @@ def membership_ends_at_disconnect(bench: Bench) -> None:
     stage.notify([alice.id], "new_message", sample_message(9))
 
 
-def expect_reply(bench: Bench, frames: list[str | bytes]) -> None:
+def expect_reply(harness: Harness, frames: list[str | bytes]) -> None:
     """Send each frame: it is answered, and a later notification still arrives."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     [alice] = people(stage, "alice")
     for sent in frames:
-        with stage.listening(alice) as ears:
-            [(_, socket)] = ears.sockets
+        with stage.listening(alice) as listeners:
+            [(_, socket)] = listeners.sockets
             socket.send(sent)
             # The answer may be behind the marker, though hardly ever is.
-            answered = ears.heard()[0] or socket.receive(patience=2)
+            answered = listeners.received()[0] or socket.receive(patience=2)
             if not answered:
                 raise stage.news(
                     f"the frame {sent!r} got no answer: {socket}",
@@ -427,54 +295,27 @@ def expect_reply(bench: Bench, frames: list[str | bytes]) -> None:
                 )
 
 
-@item(
-    "consumer.text-not-json",
-    docs="change-3",
-    needs=["notify.arrives"],
-    hints=Hints(
-        think="An exception that leaves the consumer closes the socket. What raises one here?",
-        look="The consumer's receive(), and what decodes the JSON.",
-        code=_RECEIVE,
-    ),
-)
-def text_that_is_not_json(bench: Bench) -> None:
+@item("consumer.text-not-json", needs=["notify.arrives"])
+def text_that_is_not_json(harness: Harness) -> None:
     """Text that is not JSON is answered, and the socket stays open."""
-    expect_reply(bench, ["hello", '{"type": ', ""])
+    expect_reply(harness, ["hello", '{"type": ', ""])
 
 
-@item(
-    "consumer.binary-frame",
-    docs="change-3",
-    needs=["consumer.text-not-json"],
-    hints=Hints(
-        think="A frame is text or bytes. Which argument does each come in?",
-        look="The consumer's receive() with bytes_data, and no text_data.",
-        code=_RECEIVE,
-    ),
-)
-def binary_frame(bench: Bench) -> None:
+@item("consumer.binary-frame", needs=["consumer.text-not-json"])
+def binary_frame(harness: Harness) -> None:
     """A binary frame is answered, and the socket stays open."""
-    expect_reply(bench, [b"\x00\xff\xfe", b'{"type": "ping"}'])
+    expect_reply(harness, [b"\x00\xff\xfe", b'{"type": "ping"}'])
 
 
-@item(
-    "notify.only-named",
-    docs="change-4",
-    needs=["consumer.all-sockets"],
-    hints=Hints(
-        think="The function gets many ids. Is each of them served, and nobody besides?",
-        look="The loop over user_ids in send_notification().",
-        code=_SENDER,
-    ),
-)
-def only_the_named_users(bench: Bench) -> None:
+@item("notify.only-named", needs=["consumer.all-sockets"])
+def only_the_named_users(harness: Harness) -> None:
     """send_notification() reaches all the users it names and nobody else; none is fine too."""
-    stage = stage_of(bench)
+    stage = stage_of(harness)
     alice, bob, carol = people(stage, "alice", "bob", "carol")
     for named in ((alice, carol), (bob, carol), ()):
-        with stage.listening(alice, bob, carol) as ears:
+        with stage.listening(alice, bob, carol) as listeners:
             stage.notify([p.id for p in named], "new_message", sample_message(10))
-            counts = [len(frames) for frames in ears.heard()]
+            counts = [len(frames) for frames in listeners.received()]
         if counts != [int(person in named) for person in (alice, bob, carol)]:
             raise NotYet(
                 f"for {', '.join(p.username for p in named) or 'nobody'}: alice, bob and carol "
@@ -485,4 +326,4 @@ def only_the_named_users(bench: Bench) -> None:
 
 
 def _facts(stage: Stage) -> dict:
-    return stage.bench.facts_of(stage.server.process) or {}
+    return stage.harness.facts_of(stage.server.process) or {}

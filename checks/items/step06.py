@@ -10,13 +10,16 @@ import uuid
 from contextlib import ExitStack
 from typing import Any
 
-from checks.bench import TOKEN_WAYS, Bench, Person, Server
-from checks.client import Socket
 from checks.errors import Blocked, EnvironmentFault, NotYet, Place
-from checks.items import Checklist, Hints
-from checks.processes import Process, listening
-from checks.production import Production, end, fitting, production, read_blueprint
-from checks.remote import WAKING_SECONDS, Remote
+from checks.harness.client import Socket
+from checks.harness.harness import Harness
+from checks.harness.people import Person, signed_up
+from checks.harness.remote import WAKING_SECONDS, Remote
+from checks.harness.servers import Server, need
+from checks.items import Checklist
+from checks.render.production import Production, end, fitting, production, read_blueprint
+from course.contract import GREETING, TOKEN_WAYS
+from course.processes import Process, listening
 
 _PLAN = "render.yaml"
 _SETTINGS = "backend/numeneon/settings.py"
@@ -27,79 +30,52 @@ _STYLE_SHEET = re.compile(r'href="([^"]+\.css)"')
 
 checklist = Checklist(
     6,
-    early=[
-        lambda bench: bench.postgres,
-        lambda bench: bench.redis,
-        lambda bench: production(bench).built,
-        lambda bench: production(bench).migrated,
-        lambda bench: _deploy_check(bench),
-        lambda bench: _first(bench),
-        lambda bench: _second(bench),
+    prefetch=[
+        lambda harness: harness.postgres(),
+        lambda harness: harness.redis(),
+        lambda harness: production(harness).build(),
+        lambda harness: production(harness).migrate(),
+        lambda harness: _deploy_check(harness),
+        lambda harness: _first(harness),
+        lambda harness: _second(harness),
     ],
 )
 item = checklist.item
 
 
-def _first(bench: Bench) -> Server:
-    return production(bench).server("A")
+def _first(harness: Harness) -> Server:
+    return production(harness).server("A")
 
 
-def _second(bench: Bench) -> Server:
+def _second(harness: Harness) -> Server:
     """Another process with the same database and Redis, which answers it a little later."""
-    return production(bench).server("B", distant=True)
+    return production(harness).server("B", distant=True)
 
 
-@item(
-    "deploy.blueprint",
-    docs="change-1",
-    hints=Hints(
-        think="Render reads one file to know what to run. Is each word in it one that it knows?",
-        look="render.yaml, at the line named; names and values are those of Render's "
-        "blueprint specification.",
-        code=_PLAN,
-    ),
-)
-def blueprint_is_valid(bench: Bench) -> None:
+@item("deploy.blueprint")
+def blueprint_is_valid(harness: Harness) -> None:
     """`render.yaml` is a valid blueprint with a Python web service."""
-    read_blueprint(bench).web  # noqa: B018
+    read_blueprint(harness).web_service()
 
 
-@item(
-    "deploy.references",
-    docs="change-1",
-    needs=["deploy.blueprint"],
-    hints=Hints(
-        think="The blueprint names services, scripts and folders. Is each there under that name?",
-        look="`fromDatabase`, `fromService` and the commands in render.yaml.",
-        code=_PLAN,
-    ),
-)
-def parts_fit_each_other(bench: Bench) -> None:
+@item("deploy.references", needs=["deploy.blueprint"])
+def parts_fit_each_other(harness: Harness) -> None:
     """Whatever the blueprint names is there: services, databases, folders and scripts."""
-    fitting(bench)
+    fitting(harness)
 
 
-@item(
-    "deploy.variables",
-    docs="change-2",
-    needs=["deploy.references"],
-    hints=Hints(
-        think="Which variables do your settings insist on, and who sets them on Render?",
-        look="`envVars` of the web service, beside each os.environ in the settings.",
-        code=_PLAN,
-    ),
-)
-def variables_are_provided(bench: Bench) -> None:
+@item("deploy.variables", needs=["deploy.references"])
+def variables_are_provided(harness: Harness) -> None:
     """The settings load with DEBUG off and exactly the variables that the blueprint provides."""
-    process = _deploy_check(bench)
-    facts = bench.facts_of(process)
-    place = read_blueprint(bench).place(*production(bench).spot, "envVars")
+    process = _deploy_check(harness)
+    facts = harness.facts_of(process)
+    place = read_blueprint(harness).place(*production(harness).spot, "envVars")
     if facts is None:
         log = process.log()
         raise NotYet(
-            f"the settings did not load: {production(bench).said(process)}",
+            f"the settings did not load: {production(harness).said(process)}",
             expected="every variable that they need has a value in render.yaml",
-            look_at=production(bench).sandbox.place_in(log) or place,
+            look_at=production(harness).sandbox.place_in(log) or place,
             todo="add the variable to `envVars`, or give it a default",
         )
     if facts["debug"]:
@@ -110,13 +86,13 @@ def variables_are_provided(bench: Bench) -> None:
         )
 
 
-def _deploy_check(bench: Bench) -> Any:
+def _deploy_check(harness: Harness) -> Any:
     """`manage.py check --deploy` under the variables of the blueprint, ended."""
-    return bench.once("check --deploy", lambda: _run_deploy_check(bench))
+    return harness.once("check --deploy", lambda: _run_deploy_check(harness))
 
 
-def _run_deploy_check(bench: Bench) -> Any:
-    plan = production(bench)
+def _run_deploy_check(harness: Harness) -> Any:
+    plan = production(harness)
     command = f"exec python {_manage(plan)} check --deploy --fail-level WARNING"
     process = plan.start(command, plan.env())
     if process.wait(60) is None:
@@ -138,54 +114,35 @@ def _manage(plan: Production) -> str:
     return shlex.quote(str(plan.sandbox.project.backend / "manage.py"))
 
 
-@item(
-    "deploy.check",
-    docs="change-2",
-    needs=["deploy.variables"],
-    hints=Hints(
-        think="Django knows what production needs. What does it say about your settings?",
-        look="`python manage.py check --deploy` with DEBUG=false: each line has an id that "
-        "Django's documentation explains.",
-        code=_SETTINGS,
-    ),
-)
-def deploy_check_is_clean(bench: Bench) -> None:
+@item("deploy.check", needs=["deploy.variables"])
+def deploy_check_is_clean(harness: Harness) -> None:
     """`manage.py check --deploy` has no warning about the production settings."""
-    process = _deploy_check(bench)
+    process = _deploy_check(harness)
     if _stopped_by_an_error(process):
         raise NotYet(
-            f"it stopped with an error: {production(bench).said(process)}",
+            f"it stopped with an error: {production(harness).said(process)}",
             expected="no complaint",
-            look_at=production(bench).sandbox.place_in(process.log()),
+            look_at=production(harness).sandbox.place_in(process.log()),
             todo="mend that line, then check again",
         )
     if process.exit_code:
         lines = [
             line for line in process.log().splitlines() if re.match(r"\?: |\w.*: \(", line)
         ]
-        shown = "\n".join(lines[:5]) or production(bench).log(process, 6)
+        shown = "\n".join(lines[:5]) or production(harness).log(process, 6)
         raise NotYet(
-            f"it complains:\n{production(bench).sandbox.as_learner(shown)}",
+            f"it complains:\n{production(harness).sandbox.as_learner(shown)}",
             expected="no complaint",
-            look_at=production(bench).sandbox.place_in(process.log())
-            or Place(bench.project.relative(bench.project.settings_file)),
+            look_at=production(harness).sandbox.place_in(process.log())
+            or Place(harness.project.relative(harness.project.settings_file)),
         )
 
 
-@item(
-    "deploy.build",
-    docs="change-3",
-    needs=["deploy.variables"],
-    hints=Hints(
-        think="Render starts from a fresh clone. What has to happen before the first start?",
-        look="The build command of render.yaml; run it in a fresh clone of your repository.",
-        code="build.sh",
-    ),
-)
-def build_works(bench: Bench) -> None:
+@item("deploy.build", needs=["deploy.variables"])
+def build_works(harness: Harness) -> None:
     """The build command works in a fresh copy, where pip only notes what it should install."""
-    plan = production(bench)
-    plan.built  # noqa: B018
+    plan = production(harness)
+    plan.build()
     asked = (
         plan.installed.read_text("utf-8").splitlines() if plan.installed.exists() else []
     )
@@ -197,24 +154,15 @@ def build_works(bench: Bench) -> None:
         )
 
 
-@item(
-    "deploy.migrates",
-    docs="change-3",
-    needs=["deploy.build"],
-    hints=Hints(
-        think="A new database is empty. Which command makes its tables, and when does it run?",
-        look="`preDeployCommand` in render.yaml: after the build, before the new version starts.",
-        code=_PLAN,
-    ),
-)
-def migrations_run(bench: Bench) -> None:
+@item("deploy.migrates", needs=["deploy.build"])
+def migrations_run(harness: Harness) -> None:
     """Before the server starts, a real PostgreSQL gets all tables."""
-    plan = production(bench)
-    if _stopped_by_an_error(_deploy_check(bench)):
+    plan = production(harness)
+    if _stopped_by_an_error(_deploy_check(harness)):
         raise Blocked("deploy.check")
-    plan.migrated  # noqa: B018
+    plan.migrate()
     if not plan.web.get("preDeployCommand"):
-        _first(bench)  # the start command may do it
+        _first(harness)  # the start command may do it
     command = f"python {_manage(plan)} migrate --check"
     process = plan.start(command, plan.env(real=True))
     if process.wait(60) != 0:
@@ -226,19 +174,10 @@ def migrations_run(bench: Bench) -> None:
         )
 
 
-@item(
-    "deploy.boots",
-    docs="run",
-    needs=["deploy.migrates"],
-    hints=Hints(
-        think="Which port does Render expect you at, and what does it ask you there?",
-        look="The start command: host 0.0.0.0, port $PORT. `healthCheckPath` and its view.",
-        code=_PLAN,
-    ),
-)
-def server_boots_and_is_well(bench: Bench) -> None:
+@item("deploy.boots", needs=["deploy.migrates"])
+def server_boots_and_is_well(harness: Harness) -> None:
     """The start command serves on `$PORT`, and the health path answers 200."""
-    plan, server = production(bench), _first(bench)
+    plan, server = production(harness), _first(harness)
     if not _open_to_others(server.port):
         raise NotYet(
             "the server listens for this machine only",
@@ -263,62 +202,30 @@ def _open_to_others(port: int) -> bool:
     return not sys.platform.startswith("linux") or listening(port, "127.0.0.2")
 
 
-@item(
-    "deploy.needs-secret",
-    docs="change-2",
-    needs=["deploy.boots"],
-    apart=True,
-    hints=Hints(
-        think="Who knows a key that stands in a public repository? What should happen "
-        "without one?",
-        look="The line that reads SECRET_KEY: with DEBUG off it has no default.",
-        code=_SETTINGS,
-    ),
-)
-def no_start_without_secret(bench: Bench) -> None:
+@item("deploy.needs-secret", needs=["deploy.boots"], parallel=True)
+def no_start_without_secret(harness: Harness) -> None:
     """Without SECRET_KEY the server refuses to start and says what is missing."""
-    _must_refuse(bench, "SECRET_KEY")
+    _must_refuse(harness, "SECRET_KEY")
 
 
-@item(
-    "deploy.needs-database",
-    docs="change-2",
-    needs=["deploy.boots"],
-    apart=True,
-    hints=Hints(
-        think="A file beside the code is lost with every deploy. What should happen when "
-        "nobody says where the database is?",
-        look="The line that reads DATABASE_URL: with DEBUG off it has no default.",
-        code=_SETTINGS,
-    ),
-)
-def no_start_without_database(bench: Bench) -> None:
+@item("deploy.needs-database", needs=["deploy.boots"], parallel=True)
+def no_start_without_database(harness: Harness) -> None:
     """Without the database's variables the server refuses to start and says what is missing."""
-    entries = [e for _, e in read_blueprint(bench).variables() if "fromDatabase" in e]
+    entries = [e for _, e in read_blueprint(harness).variables() if "fromDatabase" in e]
     names = [entry["key"] for entry in entries] or ["DATABASE_URL"]
-    _must_refuse(bench, names[0])
+    _must_refuse(harness, names[0])
 
 
-def _must_refuse(bench: Bench, name: str) -> None:
-    if news := production(bench).refusal(name):
+def _must_refuse(harness: Harness, name: str) -> None:
+    if news := production(harness).refusal(name):
         raise news
 
 
-@item(
-    "deploy.https",
-    docs="run",
-    needs=["deploy.boots"],
-    hints=Hints(
-        think="Render takes the TLS off in front of your server. How does Django learn that a "
-        "request came over https?",
-        look="SECURE_PROXY_SSL_HEADER, SECURE_SSL_REDIRECT and ALLOWED_HOSTS.",
-        code=f"{_SETTINGS}::ALLOWED_HOSTS",
-    ),
-)
-def https_is_the_way_in(bench: Bench) -> None:
+@item("deploy.https", needs=["deploy.boots"])
+def https_is_the_way_in(harness: Harness) -> None:
     """Under Render's host name the API answers over https, and plain http is sent there."""
-    server = _first(bench)
-    settings = Place(bench.project.relative(bench.project.settings_file))
+    server = _first(harness)
+    settings = Place(harness.project.relative(harness.project.settings_file))
     over_tls = server.ask("GET", "/api/auth/me/")
     if over_tls.status != 401:
         raise NotYet(
@@ -337,23 +244,14 @@ def https_is_the_way_in(bench: Bench) -> None:
         )
 
 
-@item(
-    "deploy.static",
-    docs="run",
-    needs=["deploy.https"],
-    hints=Hints(
-        think="With DEBUG off Django serves no files. Who does, and from which folder?",
-        look="STATIC_ROOT, `collectstatic` in the build, and the middleware that serves them.",
-        code="build.sh",
-    ),
-)
-def static_files_are_served(bench: Bench) -> None:
+@item("deploy.static", needs=["deploy.https"])
+def static_files_are_served(harness: Harness) -> None:
     """The admin's login page is served together with its style sheet."""
-    server, plan = _first(bench), production(bench)
+    server, plan = _first(harness), production(harness)
     page = server.ask("GET", "/admin/login/")
     if page.status == 404:
         return  # a project without the admin has nothing to serve here
-    bench.need(page, 200)
+    need(page, 200)
     sheet = _STYLE_SHEET.search(str(page.body))
     if sheet is None:
         raise NotYet("the page names no style sheet", expected="the admin's login page")
@@ -363,66 +261,48 @@ def static_files_are_served(bench: Bench) -> None:
             f"GET {sheet[1]} answered {answer.status}",
             expected="200 and the style sheet",
             look_at=plan.sandbox.place_in(server.process.log())
-            or Place(bench.project.relative(bench.project.settings_file)),
+            or Place(harness.project.relative(harness.project.settings_file)),
         )
 
 
-@item(
-    "deploy.crosses",
-    docs="check",
-    needs=["deploy.https"],
-    hints=Hints(
-        think="Two processes share no memory. What carries an event from one to the other?",
-        look="CHANNEL_LAYERS with REDIS_URL set: each process must talk to the same Redis.",
-        code=f"{_SETTINGS}::CHANNEL_LAYERS",
-    ),
-)
-def event_crosses_processes(bench: Bench) -> None:
+@item("deploy.crosses", needs=["deploy.https"])
+def event_crosses_processes(harness: Harness) -> None:
     """A user connected to one process gets an event that is caused in another."""
-    first, second = _first(bench), _second(bench)
-    alice, bob = bench.person(first, "alice"), bench.person(second, "bob")
+    first, second = _first(harness), _second(harness)
+    alice, bob = signed_up(harness, first, "alice"), signed_up(harness, second, "bob")
     with _greeted(first, alice) as socket:
-        _send_message(bench, second, bob, alice, "across")
-        _expect_message(bench, socket, "across", first)
+        _send_message(harness, second, bob, alice, "across")
+        _expect_message(harness, socket, "across", first)
 
 
-def _send_message(bench: Bench, server: Any, sender: Any, receiver: Any, text: str) -> None:
+def _send_message(
+    harness: Harness, server: Any, sender: Any, receiver: Any, text: str
+) -> None:
     body = {"receiver_id": receiver.id, "content": text}
     sent = server.ask("POST", "/api/messages/", body=body, token=sender.access)
-    bench.need(sent, 201)
+    need(sent, 201)
 
 
-def _expect_message(bench: Bench, socket: Socket, text: str, server: Server) -> None:
+def _expect_message(harness: Harness, socket: Socket, text: str, server: Server) -> None:
     event = socket.event("new_message")
     if event is None or event.get("data", {}).get("content") != text:
         raise NotYet(
             f"a message was sent through the other process: {socket}",
             expected="a new_message frame in the socket to this process",
-            look_at=production(bench).sandbox.place_in(server.process.log())
+            look_at=production(harness).sandbox.place_in(server.process.log())
             or Place(
-                bench.project.relative(bench.project.settings_file), symbol="CHANNEL_LAYERS"
+                harness.project.relative(harness.project.settings_file),
+                symbol="CHANNEL_LAYERS",
             ),
         )
 
 
-@item(
-    "deploy.idle",
-    docs="check",
-    needs=["deploy.crosses"],
-    apart=True,
-    hints=Hints(
-        think="Most sockets are silent most of the time. Who loses patience first: the server, "
-        "or its Redis client?",
-        look="The channel layer's BACKEND and its time-outs: channels_redis.core gives up on a "
-        "silent connection with redis-py 8, unless socket_timeout is None.",
-        code=f"{_SETTINGS}::CHANNEL_LAYERS",
-    ),
-)
-def idle_sockets_live(bench: Bench) -> None:
+@item("deploy.idle", needs=["deploy.crosses"], parallel=True)
+def idle_sockets_live(harness: Harness) -> None:
     """Fifty sockets that were silent for fifteen seconds are all open and hear the next event."""
-    server = _second(bench)
-    sender = bench.person(server, "idle-sender")
-    people = [bench.person(server, f"idle{n}") for n in range(_IDLE_PEOPLE)]
+    server = _second(harness)
+    sender = signed_up(harness, server, "idle-sender")
+    people = [signed_up(harness, server, f"idle{n}") for n in range(_IDLE_PEOPLE)]
     with ExitStack() as stack:
         sockets = [
             (person, stack.enter_context(_greeted(server, person)))
@@ -431,7 +311,7 @@ def idle_sockets_live(bench: Bench) -> None:
         ]
         _stay_silent([socket for _, socket in sockets])
         for person in people:
-            _send_message(bench, _first(bench), sender, person, "still there?")
+            _send_message(harness, _first(harness), sender, person, "still there?")
         heard = [socket.event("new_message", patience=5) for _, socket in sockets]
         lost = [
             str(socket)
@@ -444,7 +324,8 @@ def idle_sockets_live(bench: Bench) -> None:
             f"{lost[0]}",
             expected="a socket may be silent for as long as it likes",
             look_at=Place(
-                bench.project.relative(bench.project.settings_file), symbol="CHANNEL_LAYERS"
+                harness.project.relative(harness.project.settings_file),
+                symbol="CHANNEL_LAYERS",
             ),
         )
 
@@ -453,7 +334,7 @@ def _greeted(server: Server, person: Person) -> Socket:
     """A socket of that person, by whichever way the project takes a token."""
     for way in (server.way, *TOKEN_WAYS):
         socket = server.socket(person.access, way=way)
-        if socket.event("connection_established"):
+        if socket.event(GREETING):
             server.way = way
             return socket
         socket.close()
@@ -472,23 +353,12 @@ def _stay_silent(sockets: list[Socket]) -> None:
                 break
 
 
-@item(
-    "deploy.shutdown",
-    docs="check",
-    needs=["deploy.crosses"],
-    apart=True,
-    hints=Hints(
-        think="A deploy takes the old process away. How long may it take to say goodbye?",
-        look="`maxShutdownDelaySeconds`, and the time-out for a graceful shutdown in the start "
-        "command, which must be shorter.",
-        code=_PLAN,
-    ),
-)
-def sigterm_ends_it_in_time(bench: Bench) -> None:
+@item("deploy.shutdown", needs=["deploy.crosses"], parallel=True)
+def sigterm_ends_it_in_time(harness: Harness) -> None:
     """SIGTERM ends the server within `maxShutdownDelaySeconds`, and its sockets are told."""
-    plan, server = production(bench), production(bench).server("to be ended")
+    plan, server = production(harness), production(harness).server("to be ended")
     allowed = plan.web.get("maxShutdownDelaySeconds", 30)
-    with _greeted(server, bench.person(server, "leaver")) as socket:
+    with _greeted(server, signed_up(harness, server, "leaver")) as socket:
         end(server.process)
         ended = server.process.wait(allowed)
         code = socket.until_closed(patience=5)
@@ -507,24 +377,24 @@ def sigterm_ends_it_in_time(bench: Bench) -> None:
 # A deployment, judged from outside
 
 
-def _remote(bench: Bench) -> Remote:
-    assert bench.url
-    return bench.once("remote", lambda: Remote.at(bench.url or ""))
+def _remote(harness: Harness) -> Remote:
+    assert harness.url
+    return harness.once("remote", lambda: Remote.at(harness.url or ""))
 
 
-def _account(bench: Bench, index: int) -> Any:
-    return bench.once(f"account {index}", lambda: _log_in(bench, index))
+def _account(harness: Harness, index: int) -> Any:
+    return harness.once(f"account {index}", lambda: _log_in(harness, index))
 
 
-def _log_in(bench: Bench, index: int) -> Person:
-    if len(bench.logins) < index + 1:
+def _log_in(harness: Harness, index: int) -> Person:
+    if len(harness.logins) < index + 1:
         raise _two_logins()
-    email, password = bench.logins[index]
-    remote = _remote(bench)
+    email, password = harness.logins[index]
+    remote = _remote(harness)
     body = {"email": email, "password": password}
-    login = bench.need(remote.ask("POST", "/api/auth/login/", body=body), 200)
+    login = need(remote.ask("POST", "/api/auth/login/", body=body), 200)
     access = str(login.get("access"))
-    me = bench.need(remote.ask("GET", "/api/auth/me/", token=access), 200)
+    me = need(remote.ask("GET", "/api/auth/me/", token=access), 200)
     return Person(
         me.get("id"), me.get("username"), email, "", access, str(login.get("refresh"))
     )
@@ -537,91 +407,51 @@ def _two_logins() -> EnvironmentFault:
     )
 
 
-@item(
-    "live.health",
-    docs="live",
-    live=True,
-    hints=Hints(
-        think="Does the service run at all? What does Render's dashboard say of the last deploy?",
-        look="The health path of render.yaml, opened in a browser; the service's log.",
-        code=_PLAN,
-    ),
-)
-def deployment_is_well(bench: Bench) -> None:
+@item("live.health", live=True)
+def deployment_is_well(harness: Harness) -> None:
     """The deployment answers 200 at its health path."""
     try:
-        path = fitting(bench).web[1]["healthCheckPath"]
+        path = fitting(harness).web_service()[1]["healthCheckPath"]
     except NotYet:
         path = "/healthz/"
-    bench.need(_remote(bench).ask("GET", path, patience=WAKING_SECONDS), 200)
+    need(_remote(harness).ask("GET", path, patience=WAKING_SECONDS), 200)
 
 
-@item(
-    "live.login",
-    docs="live",
-    needs=["live.health"],
-    live=True,
-    hints=Hints(
-        think="The deployment has a database of its own. Do these accounts exist there?",
-        look="Sign both up at the deployment's /api/auth/signup/ first.",
-        code="backend/users/views.py",
-    ),
-)
-def accounts_can_log_in(bench: Bench) -> None:
+@item("live.login", needs=["live.health"], live=True)
+def accounts_can_log_in(harness: Harness) -> None:
     """Both accounts can log in there, and each is told who it is."""
-    first, second = _account(bench, 0), _account(bench, 1)
+    first, second = _account(harness, 0), _account(harness, 1)
     if first.id == second.id:
         raise _two_logins()
 
 
-@item(
-    "live.socket",
-    docs="live",
-    needs=["live.login"],
-    live=True,
-    hints=Hints(
-        think="On the network a socket is wss. What stands between the browser and your consumer?",
-        look="ALLOWED_HOSTS (the Origin is compared with it), and the service's log while you "
-        "connect.",
-        code="backend/numeneon/asgi.py::application",
-    ),
-)
-def live_socket_greets(bench: Bench) -> None:
+@item("live.socket", needs=["live.login"], live=True)
+def live_socket_greets(harness: Harness) -> None:
     """A WebSocket with a valid token is greeted with connection_established."""
-    with _live_socket(bench) as socket:
+    with _live_socket(harness) as socket:
         assert socket.opened
 
 
-def _live_socket(bench: Bench) -> Socket:
+def _live_socket(harness: Harness) -> Socket:
     """A greeted socket of the first account; raises NotYet with what came instead."""
-    remote, seen = _remote(bench), []
-    person = _account(bench, 0)
+    remote, seen = _remote(harness), []
+    person = _account(harness, 0)
     for way in TOKEN_WAYS:
         socket = remote.socket(person.access, way=way)
-        if socket.event("connection_established"):
+        if socket.event(GREETING):
             return socket
         seen.append(f"token by {way}: {socket}")
         socket.close()
     raise NotYet("\n".join(seen), expected="a connection_established frame")
 
 
-@item(
-    "live.event",
-    docs="live",
-    needs=["live.socket"],
-    live=True,
-    hints=Hints(
-        think="The message is stored. Which way does the event take to the other one's socket?",
-        look="REDIS_URL in the service's environment, and the log around the moment of sending.",
-        code=f"{_SETTINGS}::CHANNEL_LAYERS",
-    ),
-)
-def live_event_arrives(bench: Bench) -> None:
+@item("live.event", needs=["live.socket"], live=True)
+def live_event_arrives(harness: Harness) -> None:
     """A message from the second account reaches the first one's socket at once."""
     text = f"A check of the deployment, {uuid.uuid4().hex[:8]}"
-    receiver, sender = _account(bench, 0), _account(bench, 1)
-    with _live_socket(bench) as socket:
-        _send_message(bench, _remote(bench), sender, receiver, text)
+    receiver, sender = _account(harness, 0), _account(harness, 1)
+    with _live_socket(harness) as socket:
+        _send_message(harness, _remote(harness), sender, receiver, text)
         while (event := socket.event("new_message")) is not None:
             if event.get("data", {}).get("content") == text:
                 return

@@ -17,7 +17,7 @@ django_application = get_asgi_application()
 
 from channels.layers import get_channel_layer  # noqa: E402 - Django has to be set up first
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from check_crowd import make_crowd  # noqa: E402
+from check_bulk_users import make_bulk_users  # noqa: E402
 from check_discovery import Parts  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.db import connections  # noqa: E402
@@ -114,10 +114,10 @@ async def change(id, **fields):
     return {}
 
 
-async def crowd(**arguments):
+async def bulk_users(**arguments):
     """Make many people who are connected with others as one is; {} if that cannot be."""
     try:
-        return await _in_thread(make_crowd, arguments)
+        return await _in_thread(make_bulk_users, arguments)
     except Exception:
         return {}
 
@@ -133,7 +133,7 @@ async def _in_thread(call, arguments):
         return await sync_to_async(run)()
 
 
-CONTROLS = {c.__name__: c for c in (found, state, notify, change, crowd)}
+CONTROLS = {c.__name__: c for c in (found, state, notify, change, bulk_users)}
 
 
 async def http(scope, receive, send):

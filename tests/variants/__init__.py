@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks import course
+import course
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Variants of step 3."""
 
-from checks import course
-from checks.source import extract
+import course
+from course.source import extract
 from tests.variants import Edit, broken, correct
 
 _APP = "backend/notifications"

@@ -133,5 +133,5 @@ def _holds_the_pipe():
 
 if _plan() is not None:
     _guard_settings()
-    if _holds_the_pipe() and "NUMENEON_SPARE" not in os.environ:
+    if _holds_the_pipe() and "NUMENEON_WARM" not in os.environ:
         end_with_parent()

@@ -1,0 +1,1 @@
+"""What judges a project from outside: processes, servers, people, sockets, services."""

@@ -1,0 +1,200 @@
+"""What a checklist works with: the project's interpreter, a scratch database, real services."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from checks.errors import NotYet, Place
+from checks.harness import services
+from checks.harness.latency_proxy import LatencyProxy
+from checks.harness.logs import last_words
+from checks.harness.resources import Resources
+from checks.harness.sandbox import Sandbox
+from checks.harness.services import Service
+from checks.harness.warm import Interpreters
+from course import contract, processes
+from course.processes import Process
+
+_PROBES = Path(__file__).parent.parent / "probes"
+MEMORY_LAYER = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+# How late a Redis answers that is not on this machine: a slow moment in a cloud. Seconds.
+_DISTANCE = 0.1
+
+
+class Harness(Resources):
+    """One run over one project: what the items ask for is made once, and taken away."""
+
+    def __init__(self, sandbox: Sandbox, interpreters: Interpreters, run: int = 1) -> None:
+        super().__init__()
+        self.sandbox = sandbox
+        self.project = sandbox.project
+        self.interpreters = interpreters
+        self.folder = sandbox.folder / f"run-{run}"
+        self.facts_folder = self.folder / "facts"
+        self.facts_folder.mkdir(parents=True)
+        self.database_path = self.folder / "db.sqlite3"
+        self.url: str | None = None
+        self.logins: list[tuple[str, str]] = []
+        self._names = itertools.count(1)
+
+    # Processes in the project
+
+    def env(self, **plan: Any) -> dict[str, str]:
+        """The environment of a process that runs the learner's code (see probes/guard).
+
+        `layer` is a CHANNEL_LAYERS entry or "project"; `database` a path, or "verify"
+        with `database_is`; `middleware` goes in front of the project's; `variables` are
+        set on top, and None removes one.
+        """
+        variables = plan.pop("variables", {})
+        whole = {
+            "facts": str(self.facts_folder),
+            "database": str(self.database_path),
+            "layer": MEMORY_LAYER,
+            "middleware": [],
+            **plan,
+        }
+        env = contract.without_steering(os.environ)
+        env.pop("VIRTUAL_ENV", None)
+        env |= {
+            "NUMENEON_CHECK": json.dumps(whole),
+            "PYTHONPATH": os.pathsep.join([str(_PROBES / "guard"), str(_PROBES)]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONIOENCODING": "utf-8",
+            "SECRET_KEY": "a-key-for-one-check-only-0123456789-abcdefghijklmnop",
+        }
+        env |= {k: v for k, v in variables.items() if v is not None}
+        return {k: v for k, v in env.items() if variables.get(k, "") is not None}
+
+    def start(self, argv: list[str], env: dict[str, str]) -> Process:
+        """Start the project's interpreter with these arguments, in the backend folder."""
+        process = self.interpreters.take(argv, env)
+        if process is None:
+            process = Process(
+                [self.project.python, *argv], cwd=self.project.backend, env=env
+            )
+        self.at_end(process.kill)
+        return process
+
+    def finish(self, argv: list[str], env: dict[str, str], *, seconds: float) -> Process:
+        """Run to the end; raises NotYet if it takes longer than that many seconds."""
+        process = self.start(argv, env)
+        self._await_end(process, seconds)
+        return process
+
+    def _await_end(self, process: Process, seconds: float) -> None:
+        if process.wait(seconds) is None:
+            log = self.sandbox.as_learner(process.log(8))
+            process.kill()
+            raise NotYet(
+                f"`{self._typed(process.argv)}` had not ended after {seconds:g} s; "
+                f"its last lines:\n{log or '(nothing printed)'}",
+                expected="it ends by itself",
+            )
+
+    def _typed(self, argv: list[str]) -> str:
+        """A command as the learner would type it; ours have names of their own."""
+        first, *rest = argv
+        words = ["python" if Path(first) == self.project.python else first, *rest]
+        return " ".join(Path(word).name if str(_PROBES) in word else word for word in words)
+
+    def probe(self, name: str, *args: str, seconds: float = 30, **plan: Any) -> Any:
+        """What a script of probes/ reports, run by the project's interpreter.
+
+        The script prints one line `RESULT {json}`. Raises NotYet if the learner's code
+        stopped it.
+        """
+        process = self.start(self.script(name, *args), self.env(**plan))
+        return self.result_of(process, seconds=seconds)
+
+    def script(self, name: str, *args: str) -> list[str]:
+        """What follows `python` to run a script of probes/."""
+        return [str(_PROBES / f"{name}.py"), *args]
+
+    def result_of(self, process: Process, *, seconds: float) -> Any:
+        """What the script of probes/ that this process runs reports at its end."""
+        self._await_end(process, seconds)
+        # A long line reaches us in pieces, and something else may follow the result.
+        _, found, rest = f"\n{process.log()}".rpartition("\nRESULT ")
+        if found:
+            return json.JSONDecoder().raw_decode(rest.replace("\n", ""))[0]
+        raise self.crash(process, "the project's code stopped with an error")
+
+    def crash(
+        self, process: Process, what: str, expected: str = "", todo: str = ""
+    ) -> NotYet:
+        """The news that a process died: its last words, and the learner's line in them."""
+        log = process.log()
+        return NotYet(
+            f"{what}: {last_words(self.sandbox.as_learner(log))}",
+            expected=expected,
+            look_at=self.place_in(log),
+            todo=todo or "mend that line, then check again",
+        )
+
+    def place_in(self, traceback: str) -> Place | None:
+        return self.sandbox.place_in(traceback)
+
+    # The scratch database
+
+    def database(self) -> Path:
+        """The scratch database, migrated as the learner would: `manage.py migrate`."""
+        return self.once("database", self._migrate)
+
+    def _migrate(self) -> Path:
+        if self.interpreters.reuse_database(self.database_path):
+            return self.database_path
+        argv = ["manage.py", "migrate", "--noinput", "-v", "0"]
+        process = self.finish(argv, self.env(), seconds=processes.START_SECONDS * 2)
+        if process.exit_code:
+            raise self.crash(
+                process,
+                "`python manage.py migrate` failed",
+                expected="all migrations apply",
+            )
+        if not self.facts_of(process):
+            raise NotYet(
+                "the project never loaded its settings through Django",
+                expected="manage.py sets DJANGO_SETTINGS_MODULE and calls Django",
+                look_at=Place(self.project.relative(self.project.backend / "manage.py")),
+            )
+        self.interpreters.keep_database(self.database_path)
+        return self.database_path
+
+    def facts_of(self, process: Process) -> dict[str, Any] | None:
+        """What the guard wrote down when that process loaded the settings."""
+        try:
+            text = (self.facts_folder / f"{process.pid}.json").read_text("utf-8")
+        except FileNotFoundError:
+            return None
+        return json.loads(text)
+
+    # Services of our own
+
+    def redis(self) -> Service:
+        """A real Redis, empty and private to this run."""
+        return self.once(
+            "redis", lambda: self._kept(services.start_redis(self.folder / "redis"))
+        )
+
+    def postgres(self) -> Service:
+        """A real PostgreSQL, empty and private to this run."""
+        return self.once("postgres", lambda: self._kept(services.start_postgres()))
+
+    def _kept(self, service: Service) -> Service:
+        self.at_end(service.stop)
+        return service
+
+    def distant_redis(self) -> str:
+        """The URL of the same Redis, its answers late as those of one on another machine."""
+        return self.once("distant redis", self._distant_redis)
+
+    def _distant_redis(self) -> str:
+        link = LatencyProxy(self.redis().port, delay=_DISTANCE).start()
+        self.at_end(link.close)
+        return f"redis://127.0.0.1:{link.port}/0"

@@ -1,0 +1,80 @@
+"""Users made through the project's own API, and the tokens they hold or forge."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from checks.errors import NotYet
+from checks.harness.harness import Harness
+from checks.harness.servers import Server, need
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user made through the public API, with fresh tokens."""
+
+    id: int
+    username: str
+    email: str
+    password: str
+    access: str
+    refresh: str
+
+
+def signed_up(harness: Harness, server: Server, name: str) -> Person:
+    """The user of that name, signed up and logged in through the API of a server."""
+    return harness.once(f"person {name}", lambda: _join(harness, server, name))
+
+
+def _join(harness: Harness, server: Server, name: str) -> Person:
+    if not server.proxy_headers:  # production has migrated a database of its own
+        harness.database()  # a server without tables answers with 500
+    password = "Sunny-meadow-42"
+    email = f"{name}@example.com"
+    body = {
+        "username": name,
+        "email": email,
+        "password": password,
+        "display_name": name,
+    }
+    signup = server.ask("POST", "/api/auth/signup/", body=body)
+    need(signup, 201)
+    login = server.ask(
+        "POST", "/api/auth/login/", body={"email": email, "password": password}
+    )
+    need(login, 200)
+    id_, access, refresh = signup.get("id"), login.get("access"), login.get("refresh")
+    if not (isinstance(access, str) and isinstance(refresh, str)):
+        raise NotYet(str(login), expected="login answers with access and refresh")
+    if id_ is None:
+        id_ = server.ask("GET", "/api/auth/me/", token=access).get("id")
+    return Person(id_, name, email, password, access, refresh)
+
+
+def befriend(server: Server, asker: Person, other: Person) -> None:
+    """Make two people friends through the API."""
+    asked = server.ask("POST", f"/api/friends/request/{other.id}/", token=asker.access)
+    need(asked, 201)
+    accepted = server.ask(
+        "POST", f"/api/friends/accept/{asked.get('id')}/", token=other.access
+    )
+    need(accepted, 200)
+
+
+def forged(
+    person: Person, facts: dict[str, Any], *, key: str | None = None, **claims: Any
+) -> str:
+    """That person's access token with other claims, or signed with another key."""
+    import jwt
+
+    body = jwt.decode(person.access, options={"verify_signature": False}) | claims
+    algorithm = facts["jwt"]["algorithm"] if key is None else "HS256"
+    return jwt.encode(body, key or facts["jwt"]["key"], algorithm=algorithm)
+
+
+def expired(person: Person, facts: dict[str, Any]) -> str:
+    """That person's access token as it would be an hour after its end."""
+    now = int(time.time())
+    return forged(person, facts, iat=now - 7200, exp=now - 3600)

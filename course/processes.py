@@ -1,0 +1,201 @@
+"""Starts and ends other programs: never a leftover, never an endless log, never a guess."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# A cold start of Django with daphne takes about a second here; a busy laptop on battery
+# was seen to take eight. Seconds.
+START_SECONDS = float(os.environ.get("NUMENEON_START_SECONDS", "25"))
+_KEPT_LINES = 400
+_LONGEST_LINE = 2_000
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+
+
+class Process:
+    """One program under our control: some of its output kept, its end certain."""
+
+    def __init__(
+        self, argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], **popen: Any
+    ) -> None:
+        self.argv = [str(part) for part in argv]
+        self._first: list[str] = []
+        self._newest: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
+        # Nobody writes to this pipe: it closes when we end, however, and says so (guard).
+        theirs, ours = os.pipe()
+        self._pipe: int | None = ours
+        self._printed = 0
+        self._ending = threading.Lock()
+        self._popen = subprocess.Popen(
+            self.argv,
+            cwd=cwd,
+            env={**env, "NUMENEON_PIPE": str(os.fstat(theirs).st_ino)},
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **_own_group(),
+            **popen,
+        )
+        os.close(theirs)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def _read(self) -> None:
+        assert self._popen.stdout
+        while line := self._popen.stdout.readline(_LONGEST_LINE):
+            text = line.decode("utf-8", errors="replace").rstrip("\r\n")
+            (self._first if len(self._first) < _KEPT_LINES else self._newest).append(text)
+            self._printed += 1
+
+    @property
+    def printed(self) -> int:
+        """How many lines it has printed so far; log_since() gives what follows them."""
+        return self._printed
+
+    def log_since(self, printed: int) -> str:
+        """The kept ones of the lines that it printed after its first `printed` ones."""
+        # Lines between the first and the newest ones were dropped: count from the end.
+        new = max(0, self._printed - printed)
+        return self.log(new) if new else ""
+
+    def log(self, last: int = 2 * _KEPT_LINES) -> str:
+        """The last of the lines kept, which are its first and its newest ones.
+
+        They are complete if it has ended.
+        """
+        if self.exit_code is not None:
+            self._reader.join(timeout=2)
+        return "\n".join([*self._first, *self._newest][-last:])
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._popen.poll()
+
+    def say(self, line: str) -> None:
+        """Write one line to its standard input."""
+        assert self._pipe is not None
+        os.write(self._pipe, line.encode() + b"\n")
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit status, or None if it is still running after that many seconds."""
+        try:
+            return self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def ask_to_end(self) -> None:
+        """SIGTERM, as a host sends it before it takes the machine away."""
+        self._popen.terminate()
+
+    def kill(self) -> None:
+        """End it and all that it started, now; only the first of several calls does."""
+        with self._ending:
+            pipe, self._pipe = self._pipe, None
+        if pipe is None:
+            self._popen.wait()
+            return
+        if os.name == "nt":
+            subprocess.run(
+                ["taskkill", "/F", "/T", "/PID", str(self.pid)], capture_output=True
+            )
+        else:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
+        self._reader.join(timeout=2)
+        os.close(pipe)
+        if self._popen.stdout:
+            self._popen.stdout.close()
+
+
+def supervised(
+    argv: Sequence[str | Path], *, user: int | None = None, **options: Any
+) -> Process:
+    """Start a program that is not Python so that it, too, ends when we do.
+
+    `user` is the number of the user that it runs as, if not this one.
+    """
+    who = "-" if user is None else str(user)
+    return Process([sys.executable, "-S", _SUPERVISOR, who, *argv], **options)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listening(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether somebody accepts connections at that port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
+
+
+def listens(process: Process, port: int) -> bool:
+    """Wait until that process serves at the port; False if it ended, or the time is over."""
+    return wait_until(
+        lambda: process.exit_code is None and listening(port),
+        seconds=START_SECONDS,
+        alive=lambda: process.exit_code is None,
+    )
+
+
+def start_on_free_port(
+    start: Callable[[int], Process], is_up: Callable[[Process, int], bool], tries: int = 3
+) -> tuple[Process, int, bool]:
+    """Start a server at a free port, and again at another if somebody took it in between.
+
+    `start` gets the port, `is_up` waits and says whether the server is there. Gives the
+    last process, its port and whether it is up; one that is not up may still be running.
+    """
+    while True:
+        port = free_port()
+        if listening(port):  # or we would talk to a stranger
+            continue
+        process = start(port)
+        if is_up(process, port):
+            return process, port, True
+        tries -= 1
+        if not tries or "in use" not in process.log():
+            return process, port, False
+        process.kill()
+
+
+def wait_until(
+    condition: Callable[[], bool],
+    *,
+    seconds: float,
+    alive: Callable[[], bool] | None = None,
+) -> bool:
+    """Ask again and again until the condition holds; False if time or `alive` ran out."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        if alive and not alive():
+            return condition()
+        time.sleep(0.005)  # the interval of a poll, not a guess at how long a thing takes
+    return False
+
+
+def _own_group() -> dict[str, object]:
+    if os.name == "nt":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}

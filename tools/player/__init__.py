@@ -1,0 +1,1 @@
+"""Executes the pages as a learner would."""

@@ -1,0 +1,100 @@
+"""The browser windows of a page: one for each name, at the server's address."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tools.player.matching import as_shown, matches
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SECONDS = 20.0
+# How long a window is watched after it has printed what is shown: nothing more may come.
+SETTLING_MS = 300
+
+
+class NoBrowser(Exception):
+    """There is no browser on this machine; the text says what is missing."""
+
+
+class Windows:
+    """The windows that a page has opened, and what the console of each has printed."""
+
+    def __init__(self, browser: Browser, port: int) -> None:
+        self._browser = browser
+        self._port = port
+        self._pages: dict[str, Page] = {}
+        self._contexts: list[BrowserContext] = []
+        self._printed: dict[str, list[str]] = {}
+
+    def run(self, name: str, lines: Sequence[str]) -> None:
+        """Paste lines into the console of a window.
+
+        Raises playwright's Error with what the browser says to them.
+        """
+        self._page(name).evaluate("async () => {" + "\n".join(lines) + "\n}")
+
+    def printed(self, name: str, shown: Sequence[str]) -> list[str]:
+        """What a window's console has printed since the last time, once it is what is shown
+        or time is up."""
+        page = self._page(name)
+        end = time.monotonic() + SECONDS
+        while not matches(shown, self._said(name)) and time.monotonic() < end:
+            page.wait_for_timeout(50)
+        page.wait_for_timeout(SETTLING_MS)
+        said = self._said(name)
+        self._printed[name].clear()
+        return said
+
+    def unread(self) -> list[str]:
+        """What was printed and not asked for."""
+        return [line for name in self._printed for line in self._said(name)]
+
+    def close(self) -> None:
+        """Close all windows."""
+        for context in self._contexts:
+            context.close()
+
+    def _page(self, name: str) -> Page:
+        if name not in self._pages:
+            context = self._browser.new_context()
+            self._contexts.append(context)
+            page = context.new_page()
+            page.goto(f"http://127.0.0.1:{self._port}/")
+            self._printed[name] = []
+            page.on("console", lambda message: self._note(name, message))
+            self._pages[name] = page
+        return self._pages[name]
+
+    def _note(self, name: str, message: ConsoleMessage) -> None:
+        if message.type == "log":
+            self._printed[name].append(message.text)
+
+    def _said(self, name: str) -> list[str]:
+        lines = [line for text in self._printed[name] for line in text.splitlines()]
+        return as_shown(lines, self._port, "\0")
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, without a window on the screen. Raises NoBrowser."""
+    try:
+        playwright = importlib.import_module("playwright.sync_api")
+    except ModuleNotFoundError:
+        raise NoBrowser("the package playwright is not installed") from None
+    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if found is None:
+        raise NoBrowser("Chromium was not found")
+    options = ["--no-sandbox"] if hasattr(os, "geteuid") and not os.geteuid() else []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=options)
+        yield browser
+        browser.close()

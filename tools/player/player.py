@@ -1,0 +1,465 @@
+"""Plays the pages of the site as a learner would, in a scratch copy of the tutorial.
+
+    python -m tools.player [PAGE...]         for example: 05-asgi, or docs/start.md
+
+A page's blocks are followed in their order: the edits that it shows are made, its commands
+run, its servers started and stopped, its JavaScript pasted into browser windows; what comes
+is compared with what the page shows. No block stays unread: each is played, or code that is
+only shown, or skipped with a reason that the page gives.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import course
+from course import ROOT, Step
+from course.processes import START_SECONDS, Process, listening, wait_until
+from tools.player import scratch as play_scratch
+from tools.player.browser import NoBrowser, Windows, chromium
+from tools.player.edits import Edits
+from tools.player.matching import contains, matches
+from tools.player.scratch import Scratch
+from tools.site.listings import BadReference
+from tools.site.pages import Block, Directive, Fence, parse
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+# The check of step 6 builds the project and starts a PostgreSQL: a minute, more when busy.
+COMMAND_SECONDS = 600.0
+LOG_SECONDS = 10.0
+PROMPT = "$ "
+_KEPT_LINES = 40
+
+
+class NotAsShown(Exception):
+    """A page says one thing and another happens; the text begins with page:line."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A page: what it is called in messages, its text, the step it teaches if it does."""
+
+    name: str
+    text: str
+    step: Step | None = None
+
+
+@dataclass
+class Score:
+    """What was done with the blocks of a page; each is counted once.
+
+    `edits` are the times that a file was edited; `skipped` and `unplayed` hold the line and
+    the reason. Unplayed is what this machine could not play.
+    """
+
+    page: str
+    played: int = 0
+    shown: int = 0
+    edits: int = 0
+    skipped: list[tuple[int, str]] = field(default_factory=list)
+    unplayed: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def blocks(self) -> int:
+        return self.played + self.shown + len(self.skipped) + len(self.unplayed)
+
+    def __str__(self) -> str:
+        """One line of the table."""
+        parts = [f"{self.played} played", f"{self.edits} edits"]
+        if self.shown:
+            parts.append(f"{self.shown} only shown")
+        parts.append(f"{len(self.skipped)} skipped{_reasons(self.skipped)}")
+        if self.unplayed:
+            parts.append(f"{len(self.unplayed)} not played{_reasons(self.unplayed)}")
+        return f"{self.page}: {', '.join(parts)}"
+
+
+def _reasons(found: Sequence[tuple[int, str]]) -> str:
+    reasons = dict.fromkeys(reason for _, reason in found)
+    return f": {'; '.join(reasons)}" if reasons else ""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One `$ ` line of a block with the output that the page shows below it."""
+
+    text: str
+    shown: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the `@run` lines above a block say about it."""
+
+    words: frozenset[str]
+    values: dict[str, str]
+
+
+def run_options(fence: Fence) -> RunOptions:
+    """The words and values of all `@run` lines above a block."""
+    lines = [above for above in fence.above if above.name == "run"]
+    return RunOptions(
+        frozenset(word for line in lines for word in line.words),
+        {key: value for line in lines for key, value in line.values.items()},
+    )
+
+
+def commands(fence: Fence) -> list[Command]:
+    """The commands of a console block, each with its output."""
+    starts = [n for n, line in enumerate(fence.lines) if line.startswith(PROMPT)]
+    ends = [*starts[1:], len(fence.lines)]
+    return [
+        Command(
+            fence.lines[start].removeprefix(PROMPT),
+            fence.lines[start + 1 : end],
+            fence.line + start + 1,
+        )
+        for start, end in zip(starts, ends, strict=False)
+    ]
+
+
+class Player:
+    """One page being played; `browser` is None if there is none, and `why_not` says so."""
+
+    def __init__(
+        self, page: Source, scratch: Scratch, browser: Browser | None, why_not: str
+    ) -> None:
+        self.page = page
+        self.scratch = scratch
+        self.score = Score(page.name)
+        self._why_not = why_not
+        self._windows = Windows(browser, scratch.port) if browser else None
+        self._edits = Edits(page.step, scratch.workspace) if page.step else None
+        self._folder = scratch.workspace if page.step else scratch.root
+        self._server: Process | None = None
+        self._output: list[str] | None = None  # of the last command
+        self._pasted: str | None = None  # the window that the last block was pasted into
+
+    def play(self) -> Score:
+        """Follow the page from its top to its end.
+
+        Raises NotAsShown at the first thing that is not as the page says.
+        """
+        blocks = parse(self.page.text)
+        self._insist_on_use(blocks)
+        for block in blocks:
+            with self._located(block):
+                if isinstance(block, Directive):
+                    self._follow(block)
+                elif isinstance(block, Fence):
+                    self._play(block)
+        self._compare_end()
+        return self.score
+
+    def close(self) -> None:
+        """End all that the page has started."""
+        try:
+            self._stop()
+        finally:
+            if self._windows:
+                self._windows.close()
+
+    @contextlib.contextmanager
+    def _located(self, block: Block) -> Iterator[None]:
+        """Errors of other modules, with the page and line where they came up."""
+        try:
+            yield
+        except (BadReference, ValueError) as error:
+            self._fail(block.line, str(error))
+
+    def _fail(self, line: int, what: str) -> None:
+        raise NotAsShown(f"{self.page.name}:{line}: {what}")
+
+    def _insist_on_use(self, blocks: Sequence[Block]) -> None:
+        """Every `@run` and `@wrong` speaks of a block, except for `@run stop`."""
+        used = {a.line for b in blocks if isinstance(b, Fence) for a in b.above}
+        marks = [
+            b for b in blocks if isinstance(b, Directive) and b.name in {"run", "wrong"}
+        ]
+        for mark in marks:
+            if mark.line not in used and "stop" not in mark.words:
+                self._fail(mark.line, f"{mark.text} is above no block")
+
+    def _follow(self, directive: Directive) -> None:
+        if directive.name == "run" and "stop" in directive.words:
+            if self._server is None:
+                self._fail(directive.line, "there is no server to stop")
+            self._stop()
+        elif self._edits and directive.name in {"code", "diff", "tests"}:
+            self.score.edits += self._edits.follow(directive)
+
+    def _play(self, fence: Fence) -> None:
+        """Do with a block what it is there for, and count it."""
+        how = run_options(fence)
+        if "skip" in how.words:
+            if not how.values.get("reason", "").strip():
+                self._fail(fence.line, "a block is skipped without a reason")
+            self.score.skipped.append((fence.line, how.values["reason"]))
+            self._output = None
+        elif fence.has("wrong"):
+            self._attempt(fence)
+        elif fence.language == "console":
+            self._run(fence, how)
+            self.score.played += 1
+        elif fence.language == "js" and "browser" in how.words:
+            self._paste(fence, how)
+        elif fence.language == "text":
+            self._look(fence, how)
+        elif how.words:
+            self._fail(fence.line, f"@run says nothing about a block of {fence.language!r}")
+        else:
+            self._only_show(fence)
+
+    # Code
+
+    def _attempt(self, fence: Fence) -> None:
+        directive = next(above for above in fence.above if above.name == "wrong")
+        if self._edits and "path" in directive.values:
+            self._edits.attempt(directive, fence)
+            self.score.played += 1
+            self.score.edits += 1
+        else:
+            self._only_show(fence)
+
+    def _only_show(self, fence: Fence) -> None:
+        """A block that nobody runs: not on a page that teaches a step. It can be read."""
+        if self.page.step:
+            self._fail(fence.line, f"nothing says what to do with this {fence.language!r}")
+        try:
+            if fence.language == "python":
+                ast.parse("\n".join(fence.lines))
+            elif fence.language == "json":
+                json.loads("\n".join(fence.lines))
+        except (SyntaxError, ValueError) as error:
+            self._fail(fence.line, f"this is no {fence.language}: {error}")
+        self.score.shown += 1
+
+    # Commands
+
+    def _run(self, fence: Fence, how: RunOptions) -> None:
+        self._pasted = None
+        found = commands(fence)
+        if not found or fence.lines[0] != PROMPT + found[0].text:
+            self._fail(
+                fence.line, f"a console block begins with a command after {PROMPT!r}"
+            )
+        if "workspace" in how.words:
+            self._folder = self.scratch.workspace
+        for command in found:
+            if command.text.startswith("cd "):
+                self._change_folder(command)
+            elif "server" in how.words and command is found[-1]:
+                self._serve(command)
+            else:
+                fails = "fails" in how.words and command is found[-1]
+                self._command(command, self._where(how), fails=fails)
+
+    def _where(self, how: RunOptions) -> Path:
+        return self.scratch.root if "root" in how.words else self._folder
+
+    def _change_folder(self, command: Command) -> None:
+        folder = (self._folder / command.text.removeprefix("cd ").strip()).resolve()
+        if not folder.is_relative_to(self.scratch.root) or not folder.is_dir():
+            self._fail(command.line, f"`{command.text}`: there is no such folder")
+        self._folder = folder
+
+    def _command(self, command: Command, folder: Path, *, fails: bool) -> None:
+        """Run a command to its end and compare its output and its exit status."""
+        process = self.scratch.start(command.text, folder)
+        try:
+            status = process.wait(COMMAND_SECONDS)
+            self._output = self.scratch.said(process)
+        finally:
+            process.kill()
+        if status is None:
+            self._fail(command.line, f"`{command.text}` has not ended in time")
+        if bool(status) != fails:
+            wanted = "not 0" if fails else "0"
+            what = f"`{command.text}` ended with exit status {status}, which should be {wanted}"
+            self._fail(command.line, what + _beside(command.shown, self._output))
+        self._compare(command, self._output)
+
+    def _compare(self, command: Command, came: Sequence[str]) -> None:
+        if not matches(command.shown, came):
+            what = f"`{command.text}` does not print what the page shows"
+            self._fail(command.line, what + _beside(command.shown, came))
+
+    def _serve(self, command: Command) -> None:
+        """Start a server and wait until it answers and has printed what the page shows."""
+        if self._server:
+            self._fail(command.line, "another server is still running")
+        server = self._server = self.scratch.start(command.text, self._folder)
+
+        def ready() -> bool:
+            said = self.scratch.said(server)
+            return matches(command.shown, said) and listening(self.scratch.port)
+
+        answers = wait_until(
+            ready, seconds=2 * START_SECONDS, alive=lambda: server.exit_code is None
+        )
+        said = self.scratch.said(server)
+        if server.exit_code is not None:
+            what = f"`{command.text}` ended with exit status {server.exit_code}"
+            self._fail(command.line, what + _beside(command.shown, said))
+        self._compare(command, said)
+        if not answers:
+            self._fail(command.line, f"`{command.text}` does not answer")
+
+    def _stop(self) -> None:
+        """End the server as Ctrl-C does, and by force if it stays."""
+        server, self._server = self._server, None
+        if server:
+            server.ask_to_end()
+            try:
+                server.wait(LOG_SECONDS)
+            finally:
+                server.kill()
+
+    # What is seen elsewhere
+
+    def _paste(self, fence: Fence, how: RunOptions) -> None:
+        """Run JavaScript in a browser window, or say that there is no browser."""
+        self._pasted = how.values.get("window", "the only one")
+        if self._windows is None:
+            self.score.unplayed.append((fence.line, self._why_not))
+            return
+        if self._server is None:
+            self._fail(fence.line, "no server is running for a browser to visit")
+        try:
+            self._windows.run(self._pasted, fence.lines)
+        except Exception as error:  # noqa: BLE001 - playwright is not there to be named
+            self._fail(fence.line, f"the browser says: {error}")
+        self.score.played += 1
+
+    def _look(self, fence: Fence, how: RunOptions) -> None:
+        """Compare a block of text with what printed it: a window, the server, a command."""
+        window = how.values.get("window") or self._pasted
+        self._pasted = None
+        if window:
+            self._look_at(window, fence)
+            return
+        if self._server:
+            server = self._server
+            wait_until(
+                lambda: contains(fence.lines, self.scratch.said(server)),
+                seconds=LOG_SECONDS,
+            )
+            self._insist(
+                fence, self.scratch.said(server), "the server has not printed this"
+            )
+        elif self._output is not None:
+            self._insist(fence, self._output, "the last command has not printed this")
+        else:
+            self._only_show(fence)
+            return
+        self.score.played += 1
+
+    def _look_at(self, window: str, fence: Fence) -> None:
+        if self._windows is None:
+            self.score.unplayed.append((fence.line, self._why_not))
+            return
+        printed = self._windows.printed(window, fence.lines)
+        if not matches(fence.lines, printed):
+            what = (
+                f"the console of the window {window!r} does not print what the page shows"
+            )
+            self._fail(fence.line, what + _beside(fence.lines, printed))
+        self.score.played += 1
+
+    def _insist(self, fence: Fence, came: Sequence[str], what: str) -> None:
+        if not contains(fence.lines, came):
+            self._fail(fence.line, what + _beside(fence.lines, came))
+
+    def _compare_end(self) -> None:
+        """The project is now the step's, and no window has said what the page hides."""
+        last = len(self.page.text.splitlines())
+        if self._windows and (unread := self._windows.unread()):
+            self._fail(last, f"a window printed what no block shows: {' | '.join(unread)}")
+        if self.page.step:
+            wrong = play_scratch.unlike(self.page.step, self.scratch.workspace)
+            if wrong:
+                what = f"the workspace is not as steps/{self.page.step.slug}"
+                self._fail(last, "\n  ".join([what, *wrong]))
+
+
+def _beside(shown: Sequence[str], came: Sequence[str]) -> str:
+    """What a page shows above what came, for a message."""
+    lines = ["", "  the page shows:", *(f"    {line}" for line in shown), "  what came:"]
+    if len(came) > _KEPT_LINES:
+        lines.append("    ...")
+    return "\n".join([*lines, *(f"    {line}" for line in came[-_KEPT_LINES:])])
+
+
+def play(
+    page: Source, folder: Path, browser: Browser | None, why_not: str = "no browser"
+) -> Score:
+    """Play a page in a scratch copy in `folder`, which must not exist.
+
+    Raises NotAsShown, and PageError if the page cannot be read. All that it starts has ended
+    by then.
+    """
+    player = Player(page, play_scratch.make(folder, page.step), browser, why_not)
+    try:
+        return player.play()
+    finally:
+        player.close()
+
+
+def sources() -> list[Source]:
+    """Every page of the site that has blocks: the steps' first, in their order."""
+    docs = ROOT / "docs"
+    steps = {docs / "steps" / f"{step.slug}.md": step for step in course.steps()}
+    others = sorted(path for path in docs.rglob("*.md") if path not in steps)
+    found = [_source(path, steps.get(path)) for path in [*steps, *others]]
+    return [page for page in found if fences(page)]
+
+
+def _source(path: Path, step: Step | None) -> Source:
+    return Source(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"), step)
+
+
+def fences(page: Source) -> list[Fence]:
+    """The blocks of a page."""
+    return [block for block in parse(page.text) if isinstance(block, Fence)]
+
+
+def main(names: Sequence[str]) -> int:
+    """Play the pages whose names hold one of these, or all; 0 if all were as they say."""
+    chosen = [
+        page for page in sources() if not names or any(name in page.name for name in names)
+    ]
+    failed = not chosen
+    with contextlib.ExitStack() as stack:
+        browser, why_not = None, ""
+        try:
+            browser = stack.enter_context(chromium())
+        except NoBrowser as missing:
+            why_not = str(missing)
+        for page in chosen:
+            with tempfile.TemporaryDirectory(prefix="numeneon-play-") as folder:
+                try:
+                    print(
+                        play(page, Path(folder, "tutorial"), browser, why_not), flush=True
+                    )
+                except NotAsShown as news:
+                    failed = True
+                    print(news, flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,133 @@
+"""A scratch copy of the tutorial, in which the player does what a learner does."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from course import ROOT, Step, contract
+from course.files import copy_tree, files_of
+from course.processes import Process, free_port, supervised
+from tools.player.matching import as_shown, rewritten
+from tools.site import differences
+
+PARTS = ("checks", "course", "docs", "steps", "final", "tools", "workshop")
+FILES = ("tutorial.py", "mkdocs.yml", "requirements.in", "requirements.txt")
+# What our own pytest, or CI, may hold that a learner's terminal does not.
+OURS = {
+    "BUILD_NUMBER",
+    "CI",
+    "COLORTERM",
+    "FORCE_COLOR",
+    "NUMENEON_IN_VENV",
+    "NUMENEON_PIPE",
+    "PYTHONPATH",
+    "PY_COLORS",
+}
+OUR_PREFIXES = ("COV_", "PYTEST_")
+SETTLED = {
+    "COLUMNS": "80",
+    "NO_COLOR": "1",
+    # A learner's edits are seconds apart; ours could leave a stale file in the cache.
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONUTF8": "1",
+    # Every package is here already: pip has to say so, and cannot fetch anything.
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_INDEX": "1",
+}
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """The copy: its folder, and the port that takes the place of 8000 in it."""
+
+    root: Path
+    port: int
+
+    @property
+    def workspace(self) -> Path:
+        """The learner's own project."""
+        return self.root / "workspace"
+
+    def start(self, command: str, folder: Path) -> Process:
+        """Start a command of a page; it ends when we do, however we end."""
+        return supervised(self._argv(command), cwd=folder, env=environment())
+
+    def _argv(self, command: str) -> list[str]:
+        """What is run for a command: as in a terminal with the environment switched on."""
+        name, *arguments = shlex.split(rewritten(command, self.port))
+        if name == "python3" and arguments[:1] == ["tutorial.py"]:
+            return [sys.executable, "-m", "workshop", *arguments[1:]]
+        return [sys.executable if name == "python" else name, *arguments]
+
+    def said(self, process: Process) -> list[str]:
+        """What a process has printed so far, as a page would show it."""
+        return as_shown(process.log().splitlines(), self.port, str(self.root))
+
+
+def make(root: Path, step: Step | None) -> Scratch:
+    """A copy of the tutorial in the folder `root`, which is made.
+
+    For a step's page the workspace is as after the step before; for other pages there is
+    none yet.
+    """
+    root = root.resolve()
+    root.mkdir(parents=True)
+    for name in PARTS:
+        shutil.copytree(
+            ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for name in FILES:
+        shutil.copy2(ROOT / name, root)
+    scratch = Scratch(root, free_port())
+    if step:
+        copy_tree((differences.before(step) or step).folder, scratch.workspace)
+    return scratch
+
+
+def environment() -> dict[str, str]:
+    """A learner's environment variables: those of this process without what steers, with
+    the interpreter that runs this first in the path."""
+    kept_ones = {
+        name: value
+        for name, value in contract.without_steering(os.environ).items()
+        if name not in OURS and not name.startswith(OUR_PREFIXES)
+    }
+    folder = str(Path(sys.executable).parent)
+    path = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
+    return kept_ones | SETTLED | {"PATH": path, "VIRTUAL_ENV": sys.prefix}
+
+
+def unlike(step: Step, workspace: Path) -> list[str]:
+    """How a workspace differs from a step's snapshot, in words; READMEs, databases and
+    caches left out."""
+    there, wanted = _contents(workspace), _contents(step.folder)
+    words: list[str] = []
+    for path in sorted({*there, *wanted}):
+        if there.get(path) == wanted.get(path):
+            continue
+        if path not in wanted:
+            words.append(f"{path} is there, and not in steps/{step.slug}")
+        elif path not in there:
+            words.append(f"{path} is missing")
+        else:
+            words.append(_unlike(path, there[path], wanted[path]))
+    return words
+
+
+def _contents(root: Path) -> dict[str, bytes]:
+    """The files of a project with what is in them, READMEs left out."""
+    paths = [path for path in files_of(root) if not differences.is_readme(path)]
+    return {path: (root / path).read_bytes() for path in paths}
+
+
+def _unlike(path: str, there: bytes, wanted: bytes) -> str:
+    """The first lines that a file lacks or has too many of."""
+    change = differences.Change(path, there.decode(), wanted.decode())
+    lines = [line for line in change.unified() if line[:1] in "+-"]
+    return f"{path} differs (+ is never shown, - is left over): " + " | ".join(lines[:6])

@@ -1,0 +1,1 @@
+"""Makes what the pages show out of the steps."""

@@ -1,0 +1,227 @@
+"""Makes Markdown of the directives that show a step: its code, its diff, its checklist."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+from checks.items import Item, items_of
+from tools.site import differences, listings
+from tools.site.differences import Change
+from tools.site.listings import BadReference, Listing, Page
+from tools.site.pages import Directive
+
+_LANGUAGES = {
+    ".cfg": "ini",
+    ".ini": "ini",
+    ".md": "markdown",
+    ".py": "python",
+    ".sh": "bash",
+    ".toml": "toml",
+    ".txt": "text",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+}
+
+
+# Code
+
+
+def code(directive: Directive, page: Page) -> list[str]:
+    """A piece of a file under its caption, with what is new in it marked.
+
+    With the word `plain` it is shown as it is: for pages that teach no step.
+    """
+    if "plain" in directive.words:
+        shown = listings.listing(directive.values)
+        return [*_caption(shown.path, shown.name), "", *fence(shown.lines, shown.path)]
+    shown = page.listing(directive.values)
+    made = [*_caption(shown.path, shown.where), ""]
+    if differences.before(shown.step) is None:
+        return made + fence(shown.lines, shown.path)
+    if shown.is_all_new:
+        made += fence(shown.lines, shown.path, kind=".added")
+    else:
+        marked = sorted(number - shown.first + 1 for number in shown.new_lines)
+        made += fence(shown.lines, shown.path, marked)
+    return made + _replaced(shown)
+
+
+def wrong(directive: Directive, page: Page) -> list[str]:
+    """The caption of code that is wrong on purpose, if it says where it goes."""
+    if not directive.values:
+        return []
+    return [*_caption(directive.values["path"], page.attempt(directive.values)), ""]
+
+
+def _caption(path: str, where: str) -> list[str]:
+    """The line above a block: the file, and what to do where."""
+    place = f" <span>{inline(where)}</span>" if where else ""
+    return [f'<p class="place"><code>{html.escape(path)}</code>{place}</p>']
+
+
+def _replaced(shown: Listing) -> list[str]:
+    """The lines that have to go, folded."""
+    if not shown.old_lines:
+        return []
+    count = len(shown.old_lines)
+    verb = "replaces" if shown.new_lines else "removes"
+    title = f"The {count} lines it {verb}" if count > 1 else f"The line it {verb}"
+    return ["", *details(title, fence(shown.old_lines, shown.path), "before")]
+
+
+def fence(
+    lines: Sequence[str],
+    path: str,
+    marked: Sequence[int] = (),
+    *,
+    kind: str = "",
+    title: str = "",
+) -> list[str]:
+    """A fenced block; `marked` are line numbers in it, counted from 1."""
+    language = _LANGUAGES.get(PurePosixPath(path).suffix, "text")
+    return fenced(language, lines, marked, kind=kind, title=title)
+
+
+def fenced(
+    language: str,
+    lines: Sequence[str],
+    marked: Sequence[int] = (),
+    *,
+    kind: str = "",
+    title: str = "",
+) -> list[str]:
+    """A fenced block in a language, with marks longer than any within it."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", "\n".join(lines))), default=2)
+    marks = "`" * (longest + 1)
+    words = [f".{language}"]
+    if kind:
+        words.append(kind)
+    if title:
+        words.append(f'title="{title}"')
+    if marked:
+        words.append(f'hl_lines="{" ".join(map(str, marked))}"')
+    return [f"{marks}{{ {' '.join(words)} }}", *lines, marks]
+
+
+def details(title: str, lines: Iterable[str], kind: str) -> list[str]:
+    """A folded box."""
+    inside = ["    " + line if line else "" for line in lines]
+    return [f'??? {kind} "{title}"', "", *inside, ""]
+
+
+# Differences
+
+
+def diff(directive: Directive, page: Page) -> list[str]:
+    """The unified diff of a step, or of one of its files, against the step before; folded.
+
+    README and tests are left out unless `path=` names one. Raises BadReference.
+    """
+    step = listings.step_named(directive.values["step"])
+    if differences.before(step) is None:
+        raise BadReference(
+            f"{step.slug} is the first step: there is nothing to compare with"
+        )
+    changed = chosen(differences.changes_of(step), directive.values.get("path"))
+    added = sum(change.added for change in changed)
+    removed = sum(change.removed for change in changed)
+    files = "1 file" if len(changed) == 1 else f"{len(changed)} files"
+    name = f"`{changed[0].path}`" if len(changed) == 1 else f"step {step.number}"
+    title = f"What changes in {name}: {files}, {counts(added, removed)}"
+    inside = [line for change in changed for line in [*_diff_of(change), ""]]
+    return details(title, inside, "diff")
+
+
+def chosen(changed: Sequence[Change], path: str | None) -> list[Change]:
+    """The change of one path, or those of all files but the tests. Raises BadReference."""
+    if path is None:
+        return [change for change in changed if not differences.is_test(change.path)]
+    found = [change for change in changed if change.path == path]
+    if not found:
+        known = ", ".join(change.path for change in changed)
+        raise BadReference(f"{path!r} does not change; what changes is: {known}")
+    return found
+
+
+def _diff_of(change: Change) -> list[str]:
+    title = f"{change.path}, {change.kind}"
+    return fenced("diff", change.unified() or ["(an empty file)"], title=title)
+
+
+def counts(added: int, removed: int) -> str:
+    """`+12 -3`, with a real minus sign."""
+    return f"+{added} \N{MINUS SIGN}{removed}"
+
+
+def tests(directive: Directive, page: Page) -> list[str]:
+    """The test files that a step adds or changes, each folded. Raises BadReference."""
+    step = listings.step_named(directive.values["step"])
+    changed = [c for c in differences.changes_of(step) if differences.is_test(c.path)]
+    if "path" in directive.values:
+        changed = chosen(changed, directive.values["path"])
+    shown = [change for change in changed if change.after and change.after.strip()]
+    if not shown:
+        raise BadReference(f"step {step.slug} changes no tests")
+    return [line for change in shown for line in _test(change)]
+
+
+def _test(change: Change) -> list[str]:
+    marked: list[int] = []
+    if change.before is not None:
+        marked = [n + 1 for hunk in change.hunks for n in range(hunk.first, hunk.last)]
+    size = "1 line" if len(change.new) == 1 else f"{len(change.new)} lines"
+    what = f"new, {size}" if change.before is None else counts(change.added, change.removed)
+    block = fence(change.new, change.path, marked)
+    return details(f"<code>{change.path}</code>: {what}", block, "tests")
+
+
+# Checklists
+
+
+def checklist(directive: Directive, page: Page) -> list[str]:
+    """A step's checklist, which the live script fills; without it, boxes to tick."""
+    step = listings.step_named(directive.values["step"])
+    lines = [f'<ol class="checklist" data-step="{step.number}">']
+    for item in items_of(step.number):
+        lines += _line_of(item)
+    return [*lines, "</ol>"]
+
+
+def _line_of(item: Item) -> list[str]:
+    name = html.escape(item.id, quote=True)
+    return [
+        f'<li data-item="{name}" id="item-{name}">',
+        f'<label><input type="checkbox"> <span>{inline(item.title)}</span></label>',
+        '<details class="hints">',
+        f"<summary>Hints<span> for {name}</span></summary>",
+        "<ol>",
+        f"<li>{inline(item.hints.think)}</li>",
+        f"<li>{inline(item.hints.look)}</li>",
+        f"<li>{_answer(item)}</li>",
+        "</ol>",
+        "</details>",
+        "</li>",
+    ]
+
+
+def _answer(item: Item) -> str:
+    """The last hint: where on this page the code is that it names."""
+    path, _, symbol = item.hints.code.partition("::")
+    named = f"<code>{html.escape(symbol)}</code> in " if symbol else ""
+    anchor = html.escape(item.docs.partition("#")[2], quote=True)
+    code = f"The code: {named}<code>{html.escape(path)}</code>"
+    return f'{code}, <a href="#{anchor}">explained here</a>.'
+
+
+def inline(text: str) -> str:
+    """A sentence as HTML; what stands between backticks becomes code."""
+    parts = re.split(r"`([^`]+)`", text)
+    return "".join(
+        f"<code>{html.escape(part)}</code>"
+        if number % 2
+        else html.escape(part, quote=False)
+        for number, part in enumerate(parts)
+    )

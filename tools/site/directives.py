@@ -1,0 +1,203 @@
+"""The Markdown extension that weaves the steps into the pages.
+
+It turns each directive of a page into ordinary Markdown before anything else reads it, so
+that MkDocs and Zensical do the same with it:
+
+    @code step=05-asgi path=backend/numeneon/asgi.py symbol=application
+    @diff step=05-asgi                @tests step=05-asgi      @checklist step=05-asgi
+    @events   @close-codes   @endpoints   @settings   @commands   @checks
+    @compare a=04-emit-events b=05-asgi                        @compare-index
+    @run server     @wrong            (they tell the player and the tests about the next fence)
+
+A directive that selects nothing raises DirectiveError, which ends the build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.preprocessors import Preprocessor
+
+from course import ROOT
+from tools.site import blocks, compare, listings, tables
+from tools.site.glossary import definitions
+from tools.site.listings import Page
+from tools.site.pages import Block, Directive, Fence, Heading, PageError, Prose, parse
+
+# Behind the clean-up of white space (30), before fences are taken out of the text (25).
+PRIORITY = 27
+# `root`: in the tutorial's own folder, for one block
+MARKS = {"server", "stop", "fails", "skip", "workspace", "root", "browser", "sees"}
+
+
+class DirectiveError(Exception):
+    """A directive that cannot be followed; the text names the line and what there is."""
+
+
+Maker = Callable[[Directive, Page], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a directive takes, and the function that makes Markdown lines of it."""
+
+    make: Maker
+    required: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+
+
+def _rule(
+    make: Maker,
+    required: str = "",
+    optional: str = "",
+    words: str = "",
+) -> Rule:
+    return Rule(
+        make,
+        frozenset(required.split()),
+        frozenset(optional.split()),
+        frozenset(words.split()),
+    )
+
+
+def _nothing(directive: Directive, page: Page) -> Sequence[str]:
+    """What is left in the page of a directive that speaks to the player only."""
+    return ()
+
+
+RULES: dict[str, Rule] = {
+    "code": _rule(blocks.code, "step path", "symbol region", "plain"),
+    "diff": _rule(blocks.diff, "step", "path"),
+    "tests": _rule(blocks.tests, "step", "path"),
+    "checklist": _rule(blocks.checklist, "step"),
+    "events": _rule(tables.events),
+    "close-codes": _rule(tables.close_codes),
+    "endpoints": _rule(tables.endpoints),
+    "settings": _rule(tables.settings),
+    "commands": _rule(tables.commands),
+    "checks": _rule(tables.checks),
+    "compare": _rule(compare.pair, "a b"),
+    "compare-index": _rule(compare.index),
+    "run": _rule(_nothing, "", "reason window", " ".join(MARKS)),
+    "wrong": _rule(_nothing, "", "path symbol region"),
+}
+
+
+def expand(text: str) -> str:
+    """A page with every directive replaced. Raises DirectiveError."""
+    try:
+        read = parse(text)
+    except PageError as error:
+        raise DirectiveError(str(error)) from error
+    lines = text.splitlines()
+    page = Page(_step_of(read))
+    return "\n".join(line for block in read for line in _made(block, lines, page))
+
+
+def _step_of(read: Sequence[Block]) -> str | None:
+    """The step that a page speaks of: the first one that a directive names."""
+    named = (
+        b.values["step"] for b in read if isinstance(b, Directive) and "step" in b.values
+    )
+    return next(named, None)
+
+
+def _made(block: Block, lines: Sequence[str], page: Page) -> Iterator[str]:
+    if isinstance(block, Directive):
+        yield from _followed(block, page)
+    elif isinstance(block, Fence):
+        source = lines[block.line - 1 : block.last_line]
+        yield from _on_purpose(block, source, page) if block.has("wrong") else source
+    elif isinstance(block, Prose):
+        yield block.text
+    elif isinstance(block, Heading):
+        yield lines[block.line - 1]
+
+
+def _followed(directive: Directive, page: Page) -> Iterator[str]:
+    """The lines that take a directive's place, indented as it was."""
+    try:
+        rule = _checked(directive)
+        made = rule.make(directive, page)
+    except (listings.BadReference, tables.NoDefinition) as error:
+        raise DirectiveError(_located(directive, str(error))) from None
+    yield ""
+    for line in made:
+        yield directive.indent + line if line else ""
+    yield ""
+
+
+def _checked(directive: Directive) -> Rule:
+    """The rule of a directive whose arguments fit it. Raises BadReference."""
+    rule = RULES.get(directive.name)
+    if rule is None:
+        raise listings.BadReference(
+            f"there is no directive @{directive.name}; there are: {', '.join(RULES)}"
+        )
+    given = set(directive.values)
+    lacking = rule.required - given
+    surplus = (given - rule.required - rule.optional) | (set(directive.words) - rule.words)
+    if lacking:
+        raise listings.BadReference(f"it needs {', '.join(sorted(lacking))}")
+    if surplus:
+        raise listings.BadReference(f"it does not take {', '.join(sorted(surplus))}")
+    if {"symbol", "region"} <= given:
+        raise listings.BadReference("it takes a symbol or a region, not both")
+    return rule
+
+
+def _located(directive: Directive, what: str) -> str:
+    """The message of an error, with the page and line where the site has that directive.
+
+    An extension is not told which page it works on, and sees it without its metadata.
+    """
+    places = [
+        f"{page.relative_to(ROOT).as_posix()}:{number}"
+        for page in sorted(Path(ROOT, "docs").rglob("*.md"))
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), 1)
+        if line.strip() == directive.text
+    ]
+    return f"{', '.join(places) or f'line {directive.line}'}: {directive.text}: {what}"
+
+
+def _on_purpose(fence: Fence, source: Sequence[str], page: Page) -> Iterator[str]:
+    """A fence whose code is wrong, in a box that says so, and where the code goes."""
+    directive = next(above for above in fence.above if above.name == "wrong")
+    try:
+        caption = blocks.wrong(directive, page)
+    except listings.BadReference as error:
+        raise DirectiveError(_located(directive, str(error))) from None
+    yield f'{fence.indent}!!! failure "Wrong on purpose"'
+    yield ""
+    for line in [*caption, *source]:
+        yield "    " + line if line else ""
+    yield ""
+
+
+class DirectivePreprocessor(Preprocessor):
+    """Expands the directives of one page."""
+
+    def run(self, lines: list[str]) -> list[str]:
+        """Called by Markdown with the lines of a page. Raises DirectiveError."""
+        text = "\n".join(lines)
+        known = definitions(text, ROOT / "docs" / "reference" / "glossary.md")
+        return [*expand(text).split("\n"), "", *known]
+
+
+class DirectiveExtension(Extension):
+    """What `markdown_extensions: [tools.directives]` in mkdocs.yml loads."""
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Markdown's name
+        """Called by Markdown once for each page."""
+        md.preprocessors.register(DirectivePreprocessor(md), "numeneon", PRIORITY)
+
+
+def makeExtension(**options: Any) -> Extension:  # noqa: N802 - Markdown's name
+    """Called by Markdown to make the extension of this module."""
+    return DirectiveExtension(**options)

@@ -1,0 +1,1 @@
+"""One module a command: each adds its own arguments and runs."""

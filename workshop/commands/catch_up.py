@@ -1,0 +1,356 @@
+"""`catch-up`: put a project into the state after a step, after a backup of all of it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from course import Step
+from course.files import DATABASE, copy_file, copy_tree, files_of, is_executable
+from course.terminal import COMMAND, listed, plural, say
+from workshop.arguments import project_options
+from workshop.errors import EnvironmentTrouble, Exit, Stop, UsageError
+from workshop.home import Home
+from workshop.progress import load
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to happen to a project, as relative paths with forward slashes.
+
+    `add` and `change` list the step's files that the project lacks or has otherwise,
+    `remove` the ones of other steps (or in the way of this one's), `keep` what the learner
+    added.
+    """
+
+    add: tuple[str, ...]
+    change: tuple[str, ...]
+    remove: tuple[str, ...]
+    keep: tuple[str, ...]
+
+    @property
+    def write(self) -> tuple[str, ...]:
+        return (*self.add, *self.change)
+
+    def __bool__(self) -> bool:
+        return bool(self.write or self.remove)
+
+
+HELP = "put your project into the state after a step, backing up first"
+MORE = (
+    "Files you added are kept, and so are the database and virtual environments. A "
+    "second run changes nothing."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow the command's name."""
+    parser.add_argument("step", metavar="STEP")
+    parser.add_argument(
+        "--before", action="store_true", help="the state before STEP instead"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would happen, and stop"
+    )
+    project_options(parser, python=False)
+
+
+def run(home: Home, arguments: argparse.Namespace) -> int:
+    """Back the project up, then make it what the step's folder is."""
+    step = _target(home, arguments.step, before=arguments.before)
+    project = _project(home, arguments.project)
+    where = home.shown(project)
+    if not project.exists():
+        return _make(home, step, project, dry=arguments.dry_run)
+    made = plan(home, step, project)
+    if not made:
+        say(f"{where} is already as after step {step.number}: nothing was changed.")
+        _note(home, step, project, dry=arguments.dry_run)
+        return Exit.PASSED
+    if arguments.dry_run:
+        say(f"To bring {where} to the state after step {step.number}, {step.title}:", "")
+        say(*described(made), "", "Nothing was changed: this was a dry run.")
+        return Exit.PASSED
+    _require_writable(project, made)
+    say(f"Backing up {where} ...")
+    saved = back_up(home, project)
+    apply(home.folder(step), project, made, saved)
+    _note(home, step, project, dry=False)
+    say(f"{where} is now as after step {step.number}, {step.title}.", "")
+    say(*described(made), "", f"All of it as it was: {home.shown(saved)}")
+    say(*_afterwards(made))
+    return Exit.PASSED
+
+
+def plan(home: Home, step: Step, project: Path) -> Plan:
+    """Compare the project with the step's folder. Raises EnvironmentTrouble if unreadable."""
+    target = home.folder(step)
+    wanted = files_of(target)
+    present = files_of(project)
+    known = {name for other in home.steps for name in _files_if_there(home, other)}
+    write = [name for name in wanted if not _same(target / name, project / name)]
+    add = tuple(name for name in write if not os.path.lexists(project / name))
+    shadowed = {name.removesuffix(".py") for name in wanted if name.endswith(".py")}
+    shadowing = {name for name in shadowed if f"{name}/__init__.py" in present}
+    gone = [
+        name
+        for name in present
+        if name not in wanted and (name in known or _in_the_way(name, wanted, shadowing))
+    ]
+    keep = tuple(name for name in present if name not in wanted and name not in gone)
+    change = tuple(name for name in write if name not in add)
+    return Plan(add, change, tuple(gone), keep)
+
+
+def _files_if_there(home: Home, step: Step) -> list[str]:
+    folder = home.root / "steps" / step.slug
+    return files_of(folder) if folder.is_dir() else []
+
+
+def _same(source: Path, target: Path) -> bool:
+    """Whether a project's file is the step's own, link, bytes and executable bit alike."""
+    try:
+        if target.is_symlink() or not target.is_file():
+            return False
+        same_mode = is_executable(source) == is_executable(target)
+        return same_mode and source.read_bytes() == target.read_bytes()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise EnvironmentTrouble(f"{target} cannot be read: {error.strerror}.") from error
+
+
+def _in_the_way(name: str, wanted: Iterable[str], shadowing: Iterable[str]) -> bool:
+    """Whether a file stands where the step needs a folder, or the other way round.
+
+    `shadowing` names the packages that hide a module of the step: of `tests/__init__.py`
+    and `tests.py` Python takes the package.
+    """
+    return any(
+        other.startswith(name + "/") or name.startswith(other + "/") for other in wanted
+    ) or any(name.startswith(package + "/") for package in shadowing)
+
+
+def back_up(home: Home, project: Path) -> Path:
+    """Copy the whole project into `.tutorial/backups/`; complete when this returns.
+
+    Virtual environments, caches and .git are left out (they are not touched either);
+    databases are in it, copied in a consistent state. Raises EnvironmentTrouble.
+    """
+    folder = home.state / "backups"
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    target = folder / f"{stamp}-{project.name}"
+    number = 1
+    while target.exists():
+        number += 1
+        target = folder / f"{stamp}-{project.name}-{number}"
+    partial = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+        for name in files_of(project, databases=True):
+            _save(project / name, partial / name)
+        partial.rename(target)
+    except BaseException as error:
+        if partial:
+            shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise EnvironmentTrouble(
+                f"The backup could not be made: {error.strerror or error} "
+                f"({error.filename}). Nothing was changed."
+            ) from error
+        raise
+    return target
+
+
+def _save(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if DATABASE.search(source.name) and _save_database(source, target):
+        return
+    try:
+        shutil.copy2(source, target, follow_symlinks=False)
+    except OSError:
+        if not source.is_symlink():
+            raise
+        shutil.copy2(source, target)  # a Windows that lets nobody make links
+
+
+def _save_database(source: Path, target: Path) -> bool:
+    """Copy an SQLite database as one moment has it, even while a server writes to it.
+
+    False if it is not one (a journal, another kind of file): to be copied as it is.
+    """
+    if source.is_symlink() or not source.is_file():
+        return False
+    with source.open("rb") as file:
+        if file.read(16) != b"SQLite format 3\0":
+            return False
+    try:
+        with (
+            contextlib.closing(
+                sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)
+            ) as old,
+            contextlib.closing(sqlite3.connect(target)) as new,
+        ):
+            old.backup(new)
+    except sqlite3.Error:
+        target.unlink(missing_ok=True)
+        return False
+    shutil.copystat(source, target)
+    return True
+
+
+def apply(source: Path, project: Path, made: Plan, saved: Path) -> None:
+    """Carry the plan out, file by file, each in one move. The backup is complete by now.
+
+    Raises Stop saying how far it came and where the backup is.
+    """
+    done = 0
+    total = len(made.write) + len(made.remove)
+    try:
+        for name in made.remove:
+            _remove(project, name)
+            done += 1
+        for name in made.write:
+            _clear_folder(project / name)
+            copy_file(source / name, project / name)
+            done += 1
+    except (OSError, KeyboardInterrupt) as error:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        why = "Stopped" if interrupted else f"{error.strerror or error} ({error.filename})"
+        raise Stop(
+            f"{why}: {done} of {plural(total, 'file')} were done, none is half-written. The "
+            f"project as it was is in {saved}. The same command again finishes it.",
+            Exit.INTERRUPTED if interrupted else Exit.ENVIRONMENT,
+        ) from error
+
+
+def _remove(project: Path, name: str) -> None:
+    """Remove a file, and the folders that are empty then."""
+    path = project / name
+    if os.name == "nt" and path.exists():
+        path.chmod(0o666)
+    path.unlink(missing_ok=True)
+    for parent in path.parents:
+        if parent == project:
+            return
+        cache = parent / "__pycache__"
+        if cache.is_dir() and os.listdir(parent) == ["__pycache__"]:
+            shutil.rmtree(cache, ignore_errors=True)
+        try:
+            parent.rmdir()
+        except OSError:
+            return
+
+
+def _clear_folder(path: Path) -> None:
+    """Make room where a folder stands in a file's place; what it held is removed by now."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path / "__pycache__", ignore_errors=True)
+        path.rmdir()
+
+
+def _target(home: Home, named: str, *, before: bool) -> Step:
+    step = home.step(named)
+    if not before:
+        return step
+    earlier = home.before(step)
+    if earlier is None:
+        raise UsageError(f"Nothing comes before step {step.number}.")
+    return earlier
+
+
+def _project(home: Home, named: str | None) -> Path:
+    """The folder to change: never the tutorial's own, nor one that holds something else."""
+    if named is None:
+        if home.workspace.exists() and not home.workspace.is_dir():
+            raise UsageError(f"{home.workspace} is in the way: it is a file. Move it.")
+        return home.workspace
+    project = home.project(named).resolve()
+    root = home.root.resolve()
+    own = [root / "steps", root / "final", home.state.resolve()]
+    if project == root or any(project.is_relative_to(folder) for folder in own):
+        raise UsageError(f"{project} is the tutorial's own folder. Name your project's.")
+    if any(project.iterdir()) and not (project / "backend").is_dir():
+        raise UsageError(
+            f"{project} does not look like this course's project: it has no folder backend. "
+            "Name the folder that holds it, or an empty one."
+        )
+    return project
+
+
+def _require_writable(project: Path, made: Plan) -> None:
+    """Find out before the first write what could not be written. Raises EnvironmentTrouble."""
+    for name in (*made.write, *made.remove):
+        folder = (project / name).parent
+        inside = [parent for parent in (folder, *folder.parents) if parent != project]
+        for parent in inside:
+            if parent.is_relative_to(project) and parent.is_symlink():
+                raise EnvironmentTrouble(
+                    f"{parent} is a link to {parent.resolve()}: writing there would change "
+                    "files outside the project. Put a real folder in its place, then start "
+                    "again. Nothing was changed."
+                )
+        existing = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise EnvironmentTrouble(
+                f"{existing} may not be written to. Give yourself the right to, then start "
+                "again. Nothing was changed."
+            )
+
+
+def _make(home: Home, step: Step, project: Path, *, dry: bool) -> int:
+    """There is no project yet: make it from the step."""
+    if dry:
+        say(f"{home.shown(project)} does not exist: it would be made as after {step.slug}.")
+        return Exit.PASSED
+    try:
+        copy_tree(home.folder(step), project)
+    except OSError as error:
+        raise EnvironmentTrouble(
+            f"{project} could not be made: {error.strerror or error}."
+        ) from error
+    _note(home, step, project, dry=False)
+    say(f"{home.shown(project)} is made: as after step {step.number}, {step.title}.")
+    say(*_afterwards(None))
+    return Exit.PASSED
+
+
+def _note(home: Home, step: Step, project: Path, *, dry: bool) -> None:
+    """From now on the current step is the one after."""
+    progress = load(home, project)
+    current = progress.current()
+    following = home.after(step)
+    if not dry and current != following:
+        progress.catch_up(step)
+
+
+def described(made: Plan) -> list[str]:
+    """What a plan does, one line a file."""
+    titled = (
+        ("new", made.add),
+        ("changed", made.change),
+        ("removed", made.remove),
+        ("yours, kept", made.keep),
+    )
+    return [
+        f"  {title:<12} {name}" for title, names in titled for name in listed(names, 40)
+    ]
+
+
+def _afterwards(made: Plan | None) -> list[str]:
+    """What to do now: the database follows the code only when told to."""
+    lines = []
+    if made and any("/migrations/" in name for name in (*made.write, *made.remove)):
+        lines.append(
+            "Its database was left as it is: run `python manage.py migrate` there."
+        )
+    return [*lines, f"See where you are with: {COMMAND} steps"]

@@ -1,0 +1,326 @@
+"""`run`: a backend with demo people, in a copy with a database of its own."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from course import contract, processes
+from course.files import copy_file, files_of
+from course.terminal import complain, has_colour, paint, say
+from workshop.arguments import project_options
+from workshop.commands.check import interpreter
+from workshop.errors import EnvironmentTrouble, Exit, Stop, UsageError
+from workshop.home import Home
+
+PEOPLE = ("alice@example.com", "bob@example.com")
+SETTINGS = "numeneon_run_settings"
+START_SECONDS = 30.0
+OVERLAY = '''"""The project's settings, with a database of this run's own."""
+
+from {settings} import *  # noqa: F403
+from {settings} import DATABASES as _databases
+
+_default = _databases.get("default", {{}})
+_sqlite = "sqlite3" in _default.get("ENGINE", "")
+DATABASES = {{
+    "default": {{
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": {database!r},
+        "OPTIONS": _default.get("OPTIONS", {{}}) if _sqlite else {{}},
+    }}
+}}
+'''
+
+
+HELP = "start a step's backend with demo people and printed logins"
+MORE = (
+    "It runs in a copy with a database of its own: your files and your database stay as "
+    "they are. Ctrl-C stops it (the exit status is 0)."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow the command's name."""
+    parser.add_argument("which", metavar="STEP|final|mine")
+    parser.add_argument(
+        "--port", type=int, metavar="PORT", help="default: a free one, 8000 if it is"
+    )
+    project_options(parser, python=True)
+
+
+def run(home: Home, arguments: argparse.Namespace) -> int:
+    """Start the backend, print how to use it, and serve until Ctrl-C (exit status 0)."""
+    folder = _folder(home, arguments.which, arguments.project)
+    choose_port(arguments.port)
+    say(f"Preparing {home.shown(folder)}, in a copy with a database of its own ...")
+    try:
+        with scratch(folder, interpreter(arguments.python)) as backend:
+            password = f"demo-{secrets.token_hex(4)}"
+            backend.manage("migrate", "--verbosity", "0")
+            known = password if seed(backend, password) else None
+            with served(backend, arguments.port, known) as (server, port):
+                say(*greeting(backend, port, known))
+                status = server.wait()
+        raise Stop(
+            f"The server ended by itself (exit status {status}); what it said is above.",
+            Exit.FAILED,
+        )
+    except KeyboardInterrupt:
+        say("", "Stopped. The copy and its database are removed.")
+        return Exit.PASSED
+
+
+@dataclass(frozen=True)
+class ScratchBackend:
+    """A scratch copy of a backend, ready to be started."""
+
+    folder: Path
+    python: Path
+    environment: dict[str, str]
+    has_sockets: bool
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(self.python), "manage.py", *arguments]
+
+    def manage(self, *arguments: str) -> None:
+        """Run a management command to its end. Raises Stop with its last lines if it fails."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        if done.returncode:
+            lines = done.stdout.decode("utf-8", errors="replace").strip().splitlines()
+            said = "\n".join(f"    {line}" for line in lines[-8:])
+            raise Stop(f"`manage.py {arguments[0]}` failed:\n{said}", Exit.FAILED)
+
+
+@contextlib.contextmanager
+def scratch(folder: Path, python: str | None) -> Iterator[ScratchBackend]:
+    """A copy of the project in `folder`, with an empty database; removed at the end.
+
+    Raises Stop if there is no Django project, EnvironmentTrouble if its Python is missing.
+    """
+    from checks import errors
+    from checks.harness import project
+
+    try:
+        found = project.find(folder, python)
+    except errors.NotYet as news:
+        raise Stop(f"This cannot be started: {news.found}.", Exit.FAILED) from news
+    except errors.EnvironmentFault as news:
+        raise EnvironmentTrouble(f"{news.found}. {news.todo}.") from news
+    top = Path(tempfile.mkdtemp(prefix="numeneon-run-")).resolve()
+    try:
+        copy = top / "project"
+        for name in files_of(folder):
+            source = folder / name
+            if source.is_file():
+                copy_file(source, copy / name)
+        inside = copy / found.backend.relative_to(found.root)
+        overlay = OVERLAY.format(
+            settings=found.settings_module, database=str(top / "db.sqlite3")
+        )
+        inside.joinpath(f"{SETTINGS}.py").write_text(overlay, "utf-8")
+        asgi = inside.joinpath(*found.asgi.partition(":")[0].split(".")).with_suffix(".py")
+        sockets = asgi.is_file() and "websocket" in asgi.read_text(
+            "utf-8", errors="replace"
+        )
+        yield ScratchBackend(inside, found.python, environment(), sockets)
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def environment() -> dict[str, str]:
+    """Our environment without what would lead the copy to real data."""
+    return contract.without_steering(os.environ) | {
+        "DJANGO_SETTINGS_MODULE": SETTINGS,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def seed(backend: ScratchBackend, password: str) -> bool:
+    """Make the demo people; False, with a word, where the project has no command for it."""
+    try:
+        backend.manage("seed_demo", "--password", password)
+    except Stop as stop:
+        if "Unknown command" not in str(stop):
+            raise
+        complain("This project has no `manage.py seed_demo`, so there are no demo people.")
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def served(
+    backend: ScratchBackend, wanted: int | None, password: str | None
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The running server and its port, once it answers. Raises Stop if it does not come up.
+
+    Where no port was asked for and another program was quicker to take the free one, it is
+    tried again with the next.
+    """
+    for _ in range(3):
+        port = choose_port(wanted)
+        with process(backend, port) as server:
+            if comes_up(server, port, password):
+                yield server, port
+                return
+            ended = server.poll() is not None
+        if wanted is not None or not listens(port):
+            break
+    what = "ended" if ended else "is silent"
+    raise Stop(
+        f"The server did not come up: it {what}. What it said is above.", Exit.FAILED
+    )
+
+
+@contextlib.contextmanager
+def process(backend: ScratchBackend, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The server's process, ended at the end.
+
+    It is started through the supervisor, which ends it when our end of the pipe closes:
+    however this process ends, the server does too.
+    """
+    supervisor = Path(processes.__file__).with_name("supervisor.py")
+    command = [sys.executable, "-S", str(supervisor), "-"]
+    command += backend.command("runserver", "--noreload", f"127.0.0.1:{port}")
+    apart = {"creationflags": 0x200} if os.name == "nt" else {"start_new_session": True}
+    server = subprocess.Popen(
+        command, cwd=backend.folder, env=backend.environment, stdin=subprocess.PIPE, **apart
+    )
+    try:
+        yield server
+    finally:
+        assert server.stdin is not None
+        server.stdin.close()
+        try:
+            server.wait(8)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def comes_up(server: subprocess.Popen[bytes], port: int, password: str | None) -> bool:
+    """Whether this server answers at the port: it, not another that was there first."""
+    up = processes.wait_until(
+        lambda: listens(port), seconds=START_SECONDS, alive=lambda: server.poll() is None
+    )
+    if not up or server.poll() is not None:
+        return False
+    if password is None or access_token(port, PEOPLE[0], password):
+        return True
+    # Another program's port, or a login that is not right yet: the first ends our server.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(5)
+    return server.poll() is None
+
+
+def greeting(backend: ScratchBackend, port: int, password: str | None) -> list[str]:
+    """How to use the server that runs: address, logins, and a socket where there is one."""
+    address = paint(f"Running at http://127.0.0.1:{port}/", "bold", colour=has_colour())
+    lines = ["", address, ""]
+    if password:
+        lines += [f"  {person}   password {password}" for person in PEOPLE]
+        lines += [
+            "",
+            f"  log in   POST http://127.0.0.1:{port}/api/auth/login/",
+            '           {"email": "' + PEOPLE[0] + '", "password": "' + password + '"}',
+        ]
+        token = access_token(port, PEOPLE[0], password)
+        if backend.has_sockets and token and socket_greets(port, token):
+            lines += [
+                "",
+                f"  alice's socket, for the console of a browser on http://127.0.0.1:{port}/ :",
+                "",
+                console_line(port, token),
+            ]
+    return [*lines, "", "Ctrl-C stops it. Its log:", ""]
+
+
+def console_line(port: int, token: str) -> str:
+    """JavaScript that opens the socket and prints what arrives."""
+    address = contract.address_of(f"ws://127.0.0.1:{port}", token)
+    offered = json.dumps(contract.subprotocols_of(token))
+    return (
+        f'socket = new WebSocket("{address}", {offered}); '
+        "socket.onmessage = (event) => console.log(event.data)"
+    )
+
+
+def access_token(port: int, email: str, password: str) -> str | None:
+    """A real token from the server's own login; None if it gives none."""
+    body = json.dumps({"email": email, "password": password})
+    answer = _request(port, "POST", "/api/auth/login/", body)
+    if answer is None:
+        return None
+    try:
+        return str(json.loads(answer)["access"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def socket_greets(port: int, token: str) -> bool:
+    """Whether the notification socket opens with this token: from step 05 on it does."""
+    from checks.harness.client import Socket
+
+    with Socket.open(
+        contract.address_of(f"ws://127.0.0.1:{port}", token),
+        origin=f"http://127.0.0.1:{port}",
+        subprotocols=contract.subprotocols_of(token),
+        patience=5,
+    ) as socket:
+        return contract.is_greeting(socket.receive(5))
+
+
+def choose_port(wanted: int | None) -> int:
+    """The port asked for, else 8000 if it is free, else any. Raises Stop."""
+    if wanted is None:
+        return processes.free_port() if listens(8000) else 8000
+    if not 0 < wanted < 65536:
+        raise UsageError(f"{wanted} is not a port: they go from 1 to 65535.")
+    if listens(wanted):
+        raise EnvironmentTrouble(
+            f"Port {wanted} is in use by another program. End that one, or leave out --port."
+        )
+    return wanted
+
+
+def listens(port: int) -> bool:
+    """Whether any program accepts connections at a port of this machine."""
+    return processes.listening(port)
+
+
+def _folder(home: Home, which: str, project: str | None) -> Path:
+    if which.lower() == "mine":
+        return home.project(project)
+    if which.lower() == "final" and home.final.is_dir():
+        return home.final
+    return home.folder(home.step(which))
+
+
+def _request(port: int, method: str, path: str, body: str | None = None) -> bytes | None:
+    """The body of an HTTP answer, whatever its status; None if there was no answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        return connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()

@@ -1,0 +1,1 @@
+"""The environment in `.venv`: made once, then handed over to."""
