@@ -33,7 +33,8 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LOCAL = {"127.0.0.1", "localhost"}
 # What a copy of the repository needs to run the command and build the pages.
-PARTS = ("checks", "docs", "steps", "tools", "workshop", "mkdocs.yml", "requirements.txt")
+PARTS = ("course", "checks", "docs", "steps", "tools", "workshop")
+PARTS += ("mkdocs.yml", "requirements.txt")
 SECONDS = 120
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,40 @@ from tests.small import home, sessions, verdicts, workspace  # noqa: F401 - fixt
 from tests.variants.venvs import python_of
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--full` is what the scheduled job runs: everything, however long it takes."""
+    parser.addoption("--full", action="store_true", help="leave nothing out")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --full its cases are not collected: they are no skips, but another suite."""
+    if not config.getoption("--full"):
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether nothing is to be left out."""
+    return bool(request.config.getoption("--full"))
+
+
+_seconds: dict[str, float] = collections.defaultdict(float)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add up what each file costs, set-up and clean-up included."""
+    _seconds[report.nodeid.partition("::")[0]] += report.duration
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the time went: docs/contribute has the budget of each part."""
+    dear = sorted(_seconds.items(), key=lambda entry: -entry[1])[:8]
+    words = ", ".join(f"{Path(file).stem} {seconds:.0f}" for file, seconds in dear)
+    terminalreporter.write_line(f"seconds of work by file: {words}")
 
 
 @pytest.fixture

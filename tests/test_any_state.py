@@ -13,6 +13,8 @@ from checks.results import Report, Status
 from checks.runner import Session
 from course import processes
 
+pytestmark = pytest.mark.server
+
 SETTINGS = "backend/numeneon/settings.py"
 URLS = "backend/numeneon/urls.py"
 

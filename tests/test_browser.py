@@ -17,7 +17,10 @@ from course import ROOT
 from course.processes import free_port
 from tests.browser import Tool, Visit, browser, catch_up, checkout, needs, use_step, visits
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="drives a terminal of POSIX")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(os.name == "nt", reason="drives a terminal of POSIX"),
+]
 __all__ = ["browser", "visits"]
 
 PAGE = "steps/05-asgi/"

@@ -24,6 +24,8 @@ from checks.results import Report, Status
 from checks.runner import Session
 from course.processes import Process, free_port, listening, wait_until
 
+pytestmark = pytest.mark.server
+
 PASSWORD = "Sunny-meadow-42"
 LOGINS = [("alice@example.com", PASSWORD), ("bob@example.com", PASSWORD)]
 STEP = course.step(6)

@@ -12,9 +12,12 @@ import pytest
 import course
 from course.processes import wait_until
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc").is_dir(), reason="finds leftover processes in /proc"
-)
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.skipif(
+        not Path("/proc").is_dir(), reason="finds leftover processes in /proc"
+    ),
+]
 
 
 def processes_in(folder: Path) -> list[str]:

@@ -458,6 +458,7 @@ def test_page_before_the_first_build(home: Home) -> None:
 # Building
 
 
+@pytest.mark.slow
 def test_pages_are_built_and_built_anew(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:

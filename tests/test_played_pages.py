@@ -15,7 +15,7 @@ from tests.browser import browser  # noqa: F401 - a fixture
 from tools.player import matching as play_compare
 from tools.player import player
 from tools.player.edits import with_wrong
-from tools.player.player import NotAsShown, Player, Score, Source, manner, play
+from tools.player.player import NotAsShown, Player, Score, Source, play, run_options
 from tools.player.scratch import environment
 from tools.site import listings
 
@@ -70,6 +70,7 @@ def played(text: str, folder: Path, step: int | None = 1) -> Score:
 # The pages
 
 
+@pytest.mark.played
 @pytest.mark.parametrize("page", SOURCES, ids=lambda page: page.name)
 def test_page_is_as_it_says(
     page: Source,
@@ -79,7 +80,7 @@ def test_page_is_as_it_says(
     record_property: Callable[[str, object], None],
 ) -> None:
     """Its edits make the step, its commands do what it shows, and no block stays unread."""
-    needs_browser = any("browser" in manner(f).words for f in player.fences(page))
+    needs_browser = any("browser" in run_options(f).words for f in player.fences(page))
     chrome, why_not = (
         request.getfixturevalue("windows") if needs_browser else (None, MISSING)
     )
@@ -96,11 +97,11 @@ def test_page_is_as_it_says(
 def test_pages_of_steps_skip_next_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """What is skipped on them is printed with its reason: today one block of all."""
     skipped = [
-        f"{page.name}:{fence.line}: {manner(fence).values['reason']}"
+        f"{page.name}:{fence.line}: {run_options(fence).values['reason']}"
         for page in SOURCES
         if page.step
         for fence in player.fences(page)
-        if "skip" in manner(fence).words
+        if "skip" in run_options(fence).words
     ]
 
     with capsys.disabled():

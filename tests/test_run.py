@@ -24,6 +24,8 @@ from workshop import cli
 from workshop.commands import run
 from workshop.home import Home, here
 
+pytestmark = pytest.mark.server
+
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 

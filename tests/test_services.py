@@ -19,6 +19,8 @@ from checks.harness import services
 from checks.harness.latency_proxy import LatencyProxy
 from course.processes import free_port, listening, wait_until
 
+pytestmark = pytest.mark.server
+
 as_root = pytest.mark.skipif(
     os.name == "nt" or os.geteuid() != 0, reason="only root may not run PostgreSQL"
 )

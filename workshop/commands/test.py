@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import subprocess
 import sys
@@ -21,8 +22,12 @@ from workshop.home import Home
 
 OURS = ("tutorial.py", "course", "checks", "workshop", "tools", "tests", "benchmarks")
 # A step's own tests run at least so many percent of the lines of its code.
-COVERAGE = ("--cov=.", f"--cov-config={ROOT / 'pyproject.toml'}", "--cov-fail-under=95")
-COVERAGE += ("--cov-report=",)
+COVERAGE = (
+    "--cov=.",
+    f"--cov-config={ROOT / 'pyproject.toml'}",
+    "--cov-fail-under=95",
+    "--cov-report=",
+)
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,16 @@ class GateStage:
 
 HELP = "everything that CI runs"
 MORE = (
-    "The formatter, the linter, this project's tests and each step's own. With arguments, "
-    "only this project's tests: they go to pytest as they are."
+    "The linter, the formatter, the type checker, each step's own tests and this project's. "
+    "--fast leaves out whatever starts a server, plays a page or needs a browser; --full adds "
+    "what only the scheduled job runs. With other ARGS, only this project's tests: they go to "
+    "pytest as they are."
 )
+
+# What --fast leaves out; pyproject.toml says what each marker means.
+SLOW = ("server", "variants", "played", "browser", "slow")
+# Options of pytest that do not go together with several processes, or choose their number.
+ONE_PROCESS = ("-n", "--numprocesses", "--pdb", "--trace", "-s", "--capture=no")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,27 +59,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(home: Home, arguments: argparse.Namespace) -> int:
-    """Run the linter, the formatter, our tests and each step's own; or only ours, with ARGS."""
+    """Run the whole gate, its fast part, or only this project's tests, with ARGS."""
     extra = [text for text in arguments.arguments if text != "--"]
-    if extra:
-        stage = _shown("tests", _pytest(extra), home.root)
-        return Exit.PASSED if stage.passed else Exit.FAILED
-    ours = [name for name in OURS if (home.root / name).exists()]
-    stages = [
-        _shown("lint", [sys.executable, "-m", "ruff", "check", *ours], home.root),
-        _shown(
-            "format", [sys.executable, "-m", "ruff", "format", "--check", *ours], home.root
-        ),
-        *steps(home),
-        _shown("tests", _pytest([]), home.root),
-    ]
-    say("", *(summary(stage, colour=has_colour()) for stage in stages))
+    if extra in ([], ["--fast"], ["--full"]):
+        stages = gate(home, fast=extra == ["--fast"], full=extra == ["--full"])
+        say("", *(summary(stage, colour=has_colour()) for stage in stages))
+    else:
+        stages = [_shown("tests", _pytest(extra), home.root)]
     return Exit.PASSED if all(stage.passed for stage in stages) else Exit.FAILED
 
 
+def gate(home: Home, *, fast: bool, full: bool) -> list[GateStage]:
+    """Every stage, whether or not one before it failed."""
+    ours = [name for name in OURS if (home.root / name).exists()]
+    ruff = [sys.executable, "-m", "ruff"]
+    chosen = ["-m", " and ".join(f"not {name}" for name in SLOW)] if fast else []
+    return [
+        _shown("lint", [*ruff, "check", *ours], home.root),
+        _shown("format", [*ruff, "format", "--check", *ours], home.root),
+        *types(home),
+        *([] if fast else steps(home)),
+        _shown("tests", _pytest([*chosen, *(["--full"] if full else [])]), home.root),
+    ]
+
+
+def types(home: Home) -> list[GateStage]:
+    """The type checker, which learners have no use for: CI must have it."""
+    if importlib.util.find_spec("mypy") is not None:
+        return [_shown("types", [sys.executable, "-m", "mypy"], home.root)]
+    say("", "== types: left out, because mypy is not installed here (.ci/run installs it)")
+    return [GateStage("types", False, 0)] if os.environ.get("CI") else []
+
+
 def _pytest(extra: Sequence[str]) -> list[str]:
-    chosen = list(extra) or ["-n", "auto"]
-    return [sys.executable, "-m", "pytest", *chosen]
+    alone = any(option.startswith(ONE_PROCESS) for option in extra)
+    return [sys.executable, "-m", "pytest", *([] if alone else ["-n", "auto"]), *extra]
 
 
 def _shown(name: str, command: list[str], folder: Path) -> GateStage:
