@@ -3,6 +3,6 @@
 Imports nothing of ours. `import course` gives the list of steps.
 """
 
-from course.outline import ROOT, Step, UnknownStep, step, steps
+from course.outline import ROOT, Step, UnknownStep, page_file, step, steps
 
-__all__ = ["ROOT", "Step", "UnknownStep", "step", "steps"]
+__all__ = ["ROOT", "Step", "UnknownStep", "page_file", "step", "steps"]

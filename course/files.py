@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 # Never a part of a project's source: caches, environments, other tools' records.
@@ -28,6 +29,8 @@ SKIPPED_FOLDERS = {
     "venv",
 }
 DATABASE = re.compile(r"\.(sqlite3?|db)(-(journal|wal|shm))?$")
+# A learner's project has its own, no snapshot's: they are no part of what is compared.
+OWN_FILES = ("README.md", ".gitignore")
 _SKIPPED_FILES = re.compile(
     r"(\.py[cod]|\.sw[op]|~|^\.DS_Store|^Thumbs\.db|^\.coverage(\..*)?)$"
 )
@@ -96,16 +99,20 @@ def copy_file(source: Path, target: Path) -> None:
     write_bytes(target, source.read_bytes(), executable=is_executable(source))
 
 
-def copy_tree(source: Path, target: Path) -> None:
+def copy_tree(
+    source: Path, target: Path, instead: Mapping[str, Path] | None = None
+) -> None:
     """Make `target` a copy of the project in `source`: all of it, or nothing at all.
 
-    `target` must not exist. Raises OSError.
+    `instead` gives files that come from elsewhere, by their names in `target`, which must
+    not exist. Raises OSError.
     """
+    files = {name: source / name for name in files_of(source)} | dict(instead or {})
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        for name in files_of(source):
-            copy_file(source / name, temporary / name)
+        for name, file in files.items():
+            copy_file(file, temporary / name)
         os.chmod(temporary, 0o777 & ~_umask())
         temporary.rename(target)
     except BaseException:

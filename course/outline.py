@@ -31,6 +31,16 @@ class Step:
         return ROOT / "steps" / self.slug
 
 
+def page_file(address: str) -> str:
+    """The file behind an address of the site: `steps/05-asgi/#run` is in
+    `docs/steps/05-asgi.md#run`, or in an index.md where the page is a folder of parts.
+    """
+    page, mark, section = address.partition("#")
+    name = f"docs/{page.rstrip('/')}"
+    inside = "/index.md" if (ROOT / name).is_dir() else ".md"
+    return f"{name}{inside}{mark}{section}"
+
+
 @functools.cache
 def steps() -> tuple[Step, ...]:
     """All steps, in order; the number is the one the folder's name starts with."""

@@ -66,6 +66,11 @@ def width() -> int:
     return max(30, min(shutil.get_terminal_size((80, 24)).columns, 100))
 
 
+def height(stream: TextIO | None = None) -> int | None:
+    """How many rows the terminal shows at once; None where nobody watches the stream."""
+    return shutil.get_terminal_size((80, 24)).lines if is_live(stream) else None
+
+
 def wrap(text: str, indent: str = "", hanging: str | None = None) -> str:
     """Text broken into lines of the terminal's width, words kept whole."""
     return textwrap.fill(
@@ -76,6 +81,16 @@ def wrap(text: str, indent: str = "", hanging: str | None = None) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def fitted(text: str, stream: TextIO) -> str:
+    """Text for a stream: each line wrapped where a person watches, as it is for programs,
+    which look for whole sentences."""
+    if not is_live(stream):
+        return text
+    starts = [line[: len(line) - len(line.lstrip())] for line in text.splitlines()]
+    lines = zip(text.splitlines(), starts, strict=True)
+    return "\n".join(wrap(line.lstrip(), start, start) for line, start in lines)
 
 
 def say(*lines: str) -> None:

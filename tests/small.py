@@ -13,6 +13,7 @@ import pytest
 from checks.items import Hints, Item
 from checks.results import ItemResult, Report, Status
 from course import Step
+from workshop.commands.catch_up import TEMPLATES
 from workshop.home import Home
 
 # The small course: its folder has a space and letters that are not Latin, as home folders do.
@@ -69,13 +70,25 @@ class FakeSession:
         """Every item as `verdicts` says, passed where it says nothing."""
         self.runs.append({"step": step, "only": only, **options})
         results = [
-            ItemResult(item.id, item.title, self.verdicts.get(item.id, Status.PASSED))
+            self._verdict(item, self.verdicts.get(item.id, Status.PASSED))
             for item in self.items_of(step)
             if not only or item.id in only
         ]
         for result in results:
             options.get("on_result", print)(result)
         return Report(step, str(self.directory), results, 0.1)
+
+    def _verdict(self, item: Item, status: Status) -> ItemResult:
+        message = f"found    {item.id} does not hold" if status is Status.FAILED else ""
+        waits_for = "start.works" if status is Status.BLOCKED else None
+        return ItemResult(
+            item.id,
+            item.title,
+            status,
+            message=message,
+            docs=item.docs,
+            blocked_by=waits_for,
+        )
 
 
 def make_item(id: str, step: int, **more: Any) -> Item:
@@ -108,6 +121,12 @@ def read_tree(root: Path) -> dict[str, bytes]:
         for path in sorted(root.rglob("*"))
         if path.is_file()
     }
+
+
+def after(slug: str) -> dict[str, str]:
+    """The files of a project as after a step, as text."""
+    own = {name: file.read_text("utf-8") for name, file in TEMPLATES.items()}
+    return STEPS[slug] | own
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.small import STEPS, read_tree, write_tree
+from tests.small import after, read_tree, write_tree
 from workshop import cli
 from workshop.commands import catch_up
 from workshop.home import Home
@@ -43,14 +43,14 @@ def test_state_after_a_step_is_put_in_place(home: Home, workspace: Path) -> None
     """New files come, changed ones change, files of other steps go."""
     assert cli.main(["catch-up", "1"], home) == 0
 
-    assert texts(workspace) == STEPS["01-middle"]
+    assert texts(workspace) == after("01-middle")
 
 
 def test_before_means_the_step_before(home: Home, workspace: Path) -> None:
     """`catch-up 2 --before` is where step 2 begins."""
     assert cli.main(["catch-up", "2", "--before"], home) == 0
 
-    assert texts(workspace) == STEPS["01-middle"]
+    assert texts(workspace) == after("01-middle")
     assert load(home).current() == home.steps[2]
 
 
@@ -155,7 +155,7 @@ def test_missing_workspace_is_made(home: Home) -> None:
     """Somebody who comes late has no workspace yet."""
     assert cli.main(["catch-up", "1"], home) == 0
 
-    assert texts(home.workspace) == STEPS["01-middle"]
+    assert texts(home.workspace) == after("01-middle")
     assert not backups(home)
 
 
@@ -186,7 +186,7 @@ def test_interrupted_half_way_has_a_complete_backup(
     assert texts(backups(home)[0]) == before
     assert backups(home)[0].name in capsys.readouterr().err
     assert cli.main(["catch-up", "2"], home) == 0
-    assert texts(workspace) == STEPS["02-end"]
+    assert texts(workspace) == after("02-end")
 
 
 def test_interrupted_backup_changes_nothing(
@@ -212,7 +212,7 @@ def test_package_that_hides_a_module_goes(home: Home, workspace: Path) -> None:
 
     assert cli.main(["catch-up", "1"], home) == 0
 
-    assert texts(workspace) == STEPS["01-middle"]
+    assert texts(workspace) == after("01-middle")
     assert "backend/notes/views/a.py" in texts(backups(home)[0])
 
 
@@ -222,7 +222,7 @@ def test_folder_and_file_can_change_places(home: Home, workspace: Path) -> None:
 
     assert cli.main(["catch-up", "2"], home) == 0
 
-    assert texts(workspace) == STEPS["02-end"]
+    assert texts(workspace) == after("02-end")
     assert texts(backups(home)[0])["build.sh/inside"] == "a folder"
 
 
@@ -237,7 +237,7 @@ def test_link_is_replaced_not_followed(home: Home, workspace: Path, tmp_path: Pa
     assert cli.main(["catch-up", "1"], home) == 0
 
     assert outside.read_text() == "outside"
-    assert texts(workspace) == STEPS["01-middle"]
+    assert texts(workspace) == after("01-middle")
     assert (backups(home)[0] / "backend/manage.py").readlink() == outside
 
 
@@ -262,7 +262,7 @@ def test_read_only_file_is_replaced(home: Home, workspace: Path) -> None:
 
     assert cli.main(["catch-up", "1"], home) == 0
 
-    assert texts(workspace) == STEPS["01-middle"]
+    assert texts(workspace) == after("01-middle")
 
 
 def test_read_only_folder_is_told_before_anything(
@@ -306,7 +306,7 @@ def test_empty_folder_is_filled(home: Home, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
 
     assert cli.main(["catch-up", "1", "--project", str(tmp_path / "new")], home) == 0
-    assert texts(tmp_path / "new") == STEPS["01-middle"]
+    assert texts(tmp_path / "new") == after("01-middle")
 
 
 def test_going_back_forgets_later_steps(home: Home, workspace: Path) -> None:

@@ -44,7 +44,7 @@ def test_every_command_explains_itself(
     ("argv", "words"),
     [
         (["chek"], "There is no command 'chek'. Did you mean check?"),
-        (["diff", "1"], "required: B"),
+        (["diff"], "required: A"),
         (["check", "--nonsense"], "Unrecognized arguments: --nonsense"),
         (["run", "1", "--port", "x"], "invalid int value: 'x'"),
     ],

@@ -28,6 +28,36 @@ def test_steps_are_compared(home: Home, capsys: pytest.CaptureFixture[str]) -> N
     assert "README" not in shown
 
 
+def test_one_step_is_compared_with_the_one_before(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`diff 1` shows what step 1 changes."""
+    assert said(home, capsys, "1") == said(home, capsys, "0", "1")
+    assert said(home, capsys, "final") == said(home, capsys, "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("0", "Nothing comes before step 0. Name two"), ("mine", "diff 4 mine")],
+)
+def test_what_has_nothing_before_it_asks_for_a_second(
+    name: str, words: str, home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sentence has an example, not the name of an argument."""
+    assert cli.main(["diff", name], home) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_own_files_are_no_difference(
+    home: Home, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A project has a README and a .gitignore, which no snapshot has."""
+    write_tree(workspace, {".gitignore": "mine", "README.md": "mine"})
+
+    assert said(home, capsys, "0", "mine") == "No difference between 00-start and mine.\n"
+    assert "+mine" in said(home, capsys, "0", "mine", ".gitignore")
+
+
 def test_named_readme_is_shown(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     """Who asks for it gets it."""
     assert "-# Step 00" in said(home, capsys, "0", "1", "README.md")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from course import files
-from tests.small import STEPS, read_tree
+from tests.small import after, read_tree
 from workshop import cli
 from workshop.home import Home
 
@@ -20,7 +20,7 @@ def test_first_start_makes_the_workspace(
 
     said = capsys.readouterr().out
     made = {name: data.decode() for name, data in read_tree(home.workspace).items()}
-    assert made == STEPS["00-start"]
+    assert made == after("00-start")
     assert "made from step 00" in said
     assert "You are at step 0, Start (10 minutes)." in said
     assert "00-start" in said

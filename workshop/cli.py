@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from course.files import write_text
-from course.terminal import COMMAND, complain, prepare_streams
+from course.terminal import COMMAND, complain, fitted, prepare_streams
 from workshop.errors import Exit, Stop
 from workshop.home import Home, here
 
@@ -37,6 +37,8 @@ COMMANDS = (
     "hint",
     "diff",
     "catch-up",
+    "reset",
+    "restore",
     "run",
     "steps",
     "doctor",
@@ -73,7 +75,7 @@ def main(argv: Sequence[str] | None = None, home: Home | None = None) -> int:
     try:
         return int(module_of(arguments.command).run(home or here(), arguments))
     except Stop as stop:
-        complain(str(stop))
+        complain(fitted(str(stop), sys.stderr))
         return int(stop.code)
     except KeyboardInterrupt:
         complain("\nStopped.")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import course
 from course import Step, UnknownStep
-from course.outline import find_step
+from course.outline import find_step, page_file
 from course.terminal import COMMAND
 from workshop.errors import UsageError
 
@@ -116,6 +119,29 @@ class Home:
             raise UsageError(f"{folder} is a file. Name the folder that holds the project.")
         return folder
 
+    def site_address(self) -> str | None:
+        """Where the pages of this folder are being served, None if they are not.
+
+        running.json is what the `tutorial.py` that serves them has noted (instance.py).
+        One that was killed leaves it behind, so the address is tried as well.
+        """
+        try:
+            noted = json.loads((self.state / "running.json").read_text("utf-8"))
+            address = str(noted["address"])
+            parts = urlsplit(address)
+            with socket.create_connection((parts.hostname, parts.port), timeout=0.2):
+                return address
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+            return None
+
+    def page(self, address: str) -> str:
+        """Where to read a page, `steps/05-asgi/#run`: at the served site, else in docs/."""
+        served = self.site_address()
+        if served:
+            return served + address
+        file, mark, section = page_file(address).partition("#")
+        return self.shown(self.root / file) + mark + section
+
     def shown(self, path: Path) -> str:
         """A path as a person reads it best: from here if it is below, else in full."""
         for base in (Path.cwd(), self.root):
@@ -124,6 +150,11 @@ class Home:
             if path.is_relative_to(base):
                 return str(path.relative_to(base)) + (os.sep if path.is_dir() else "")
         return str(path)
+
+
+def page_of(home: Home, step: Step, section: str = "") -> str:
+    """Where to read a step's page, or one section of it."""
+    return home.page(f"steps/{step.slug}/" + (f"#{section}" if section else ""))
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course import ROOT, Step, contract
-from course.files import copy_tree, files_of
+from course.files import OWN_FILES, copy_tree, files_of
 from course.processes import Process, free_port, supervised
 from tools.player.matching import as_shown, rewritten
 from tools.site import differences
@@ -121,8 +121,12 @@ def unlike(step: Step, workspace: Path) -> list[str]:
 
 
 def _contents(root: Path) -> dict[str, bytes]:
-    """The files of a project with what is in them, READMEs left out."""
-    paths = [path for path in files_of(root) if not differences.is_readme(path)]
+    """The files of a project with what is in them, without READMEs and its own files."""
+    paths = [
+        path
+        for path in files_of(root)
+        if not differences.is_readme(path) and path not in OWN_FILES
+    ]
     return {path: (root / path).read_bytes() for path in paths}
 
 

@@ -5,36 +5,52 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from course import Step
-from course.files import DATABASE, copy_file, copy_tree, files_of, is_executable
+from course.files import (
+    DATABASE,
+    OWN_FILES,
+    copy_file,
+    copy_tree,
+    files_of,
+    is_executable,
+)
 from course.terminal import COMMAND, listed, plural, say
 from workshop.arguments import project_options
 from workshop.errors import EnvironmentTrouble, Exit, Stop, UsageError
 from workshop.home import Home
 from workshop.progress import load
 
+# What a new project gets of its own. The file here has no dot: Git would obey it.
+TEMPLATES = {
+    name: Path(__file__).parent.parent / "workspace" / name.lstrip(".")
+    for name in OWN_FILES
+}
+_JOURNAL = re.compile(r"-(journal|wal|shm)$")
+
 
 @dataclass(frozen=True)
 class Plan:
     """What has to happen to a project, as relative paths with forward slashes.
 
-    `add` and `change` list the step's files that the project lacks or has otherwise,
-    `remove` the ones of other steps (or in the way of this one's), `keep` what the learner
-    added.
+    `add` and `change` list the files that the project lacks or has otherwise, `remove` the
+    ones that have to go, `keep` what the learner added. `sources` says where the content
+    of each file comes from.
     """
 
     add: tuple[str, ...]
     change: tuple[str, ...]
     remove: tuple[str, ...]
     keep: tuple[str, ...]
+    sources: Mapping[str, Path]
 
     @property
     def write(self) -> tuple[str, ...]:
@@ -46,8 +62,8 @@ class Plan:
 
 HELP = "put your project into the state after a step, backing up first"
 MORE = (
-    "Files you added are kept, and so are the database and virtual environments. A "
-    "second run changes nothing."
+    "Files you added are kept, and so are your README, the database and virtual "
+    "environments. A second run changes nothing. `restore` puts the backup back."
 )
 
 
@@ -66,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(home: Home, arguments: argparse.Namespace) -> int:
     """Back the project up, then make it what the step's folder is."""
     step = _target(home, arguments.step, before=arguments.before)
-    project = _project(home, arguments.project)
+    project = project_to_change(home, arguments.project)
     where = home.shown(project)
     if not project.exists():
         return _make(home, step, project, dry=arguments.dry_run)
@@ -76,38 +92,70 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
         _note(home, step, project, dry=arguments.dry_run)
         return Exit.PASSED
     if arguments.dry_run:
-        say(f"To bring {where} to the state after step {step.number}, {step.title}:", "")
-        say(*described(made), "", "Nothing was changed: this was a dry run.")
+        aim = f"bring {where} to the state after step {step.number}, {step.title}"
+        say(*rehearsed(aim, made))
         return Exit.PASSED
-    _require_writable(project, made)
-    say(f"Backing up {where} ...")
-    saved = back_up(home, project)
-    apply(home.folder(step), project, made, saved)
+    saved = carry_out(home, project, made)
     _note(home, step, project, dry=False)
     say(f"{where} is now as after step {step.number}, {step.title}.", "")
-    say(*described(made), "", f"All of it as it was: {home.shown(saved)}")
+    say(*described(made), "", *saved_at(home, saved))
     say(*_afterwards(made))
     return Exit.PASSED
 
 
 def plan(home: Home, step: Step, project: Path) -> Plan:
-    """Compare the project with the step's folder. Raises EnvironmentTrouble if unreadable."""
-    target = home.folder(step)
-    wanted = files_of(target)
-    present = files_of(project)
+    """What turns the project into the step's. Raises EnvironmentTrouble if unreadable.
+
+    Files of other steps go, files that the learner added stay; so does a README that is
+    not one of the snapshots'.
+    """
+    folder = home.folder(step)
+    wanted = {name: folder / name for name in files_of(folder)}
+    for name, source in TEMPLATES.items():
+        wanted.pop(name, None)
+        if _is_missing_or_ours(home, project, name):
+            wanted[name] = source
     known = {name for other in home.steps for name in _files_if_there(home, other)}
-    write = [name for name in wanted if not _same(target / name, project / name)]
+    return compare(wanted, project, known.difference(OWN_FILES).__contains__)
+
+
+def compare(
+    wanted: Mapping[str, Path],
+    project: Path,
+    goes: Callable[[str], bool],
+    *,
+    databases: bool = False,
+) -> Plan:
+    """What turns the project into the wanted files, given by name with their sources.
+
+    `goes` tells of another file of the project whether it has to go; databases are left
+    out of it unless asked for. Raises EnvironmentTrouble if something cannot be read.
+    """
+    present = files_of(project, databases=databases)
+    write = [name for name, source in wanted.items() if not _same(source, project / name)]
     add = tuple(name for name in write if not os.path.lexists(project / name))
     shadowed = {name.removesuffix(".py") for name in wanted if name.endswith(".py")}
     shadowing = {name for name in shadowed if f"{name}/__init__.py" in present}
     gone = [
         name
         for name in present
-        if name not in wanted and (name in known or _in_the_way(name, wanted, shadowing))
+        if name not in wanted and (goes(name) or _in_the_way(name, wanted, shadowing))
     ]
-    keep = tuple(name for name in present if name not in wanted and name not in gone)
+    keep = tuple(
+        name
+        for name in present
+        if name not in wanted and name not in gone and name not in OWN_FILES
+    )
     change = tuple(name for name in write if name not in add)
-    return Plan(add, change, tuple(gone), keep)
+    return Plan(add, change, tuple(gone), keep, wanted)
+
+
+def _is_missing_or_ours(home: Home, project: Path, name: str) -> bool:
+    """Whether the project has no such file yet, or a snapshot's, put there unread."""
+    file = project / name
+    if not os.path.lexists(file):
+        return True
+    return any(_same(home.root / "steps" / step.slug / name, file) for step in home.steps)
 
 
 def _files_if_there(home: Home, step: Step) -> list[str]:
@@ -116,8 +164,10 @@ def _files_if_there(home: Home, step: Step) -> list[str]:
 
 
 def _same(source: Path, target: Path) -> bool:
-    """Whether a project's file is the step's own, link, bytes and executable bit alike."""
+    """Whether a project's file is the wanted one, link, bytes and executable bit alike."""
     try:
+        if source.is_symlink():
+            return target.is_symlink() and source.readlink() == target.readlink()
         if target.is_symlink() or not target.is_file():
             return False
         same_mode = is_executable(source) == is_executable(target)
@@ -139,25 +189,42 @@ def _in_the_way(name: str, wanted: Iterable[str], shadowing: Iterable[str]) -> b
     ) or any(name.startswith(package + "/") for package in shadowing)
 
 
-def back_up(home: Home, project: Path) -> Path:
+def carry_out(home: Home, project: Path, made: Plan, label: str = "") -> Path | None:
+    """Back the project up, if it is there, then apply the plan; where the backup is.
+
+    Raises EnvironmentTrouble before anything is changed, or Stop from apply().
+    """
+    _require_writable(project, made)
+    saved = None
+    if project.is_dir():
+        say(f"Backing up {home.shown(project)} ...")
+        saved = back_up(home, project, label)
+        load(home, project).copy_to(saved)
+    apply(project, made, saved)
+    return saved
+
+
+def back_up(home: Home, project: Path, label: str = "") -> Path:
     """Copy the whole project into `.tutorial/backups/`; complete when this returns.
+
+    `label` is added to the name, which has the time and the project's name.
 
     Virtual environments, caches and .git are left out (they are not touched either);
     databases are in it, copied in a consistent state. Raises EnvironmentTrouble.
     """
     folder = home.state / "backups"
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    target = folder / f"{stamp}-{project.name}"
+    name = f"{stamp}-{project.name}{label}"
+    target = folder / name
     number = 1
     while target.exists():
         number += 1
-        target = folder / f"{stamp}-{project.name}-{number}"
+        target = folder / f"{name}-{number}"
     partial = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
-        for name in files_of(project, databases=True):
-            _save(project / name, partial / name)
+        _save_all(project, partial)
         partial.rename(target)
     except BaseException as error:
         if partial:
@@ -171,16 +238,28 @@ def back_up(home: Home, project: Path) -> Path:
     return target
 
 
-def _save(source: Path, target: Path) -> None:
+def _save_all(project: Path, target: Path) -> None:
+    """Copy the project's files; a database without its journals, whose changes are in it."""
+    whole = set()
+    for name in files_of(project, databases=True):
+        if _JOURNAL.sub("", name) in whole:
+            continue
+        if _save(project / name, target / name):
+            whole.add(name)
+
+
+def _save(source: Path, target: Path) -> bool:
+    """Copy one file; whether it was a database, saved whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if DATABASE.search(source.name) and _save_database(source, target):
-        return
+        return True
     try:
         shutil.copy2(source, target, follow_symlinks=False)
     except OSError:
         if not source.is_symlink():
             raise
         shutil.copy2(source, target)  # a Windows that lets nobody make links
+    return False
 
 
 def _save_database(source: Path, target: Path) -> bool:
@@ -208,8 +287,11 @@ def _save_database(source: Path, target: Path) -> bool:
     return True
 
 
-def apply(source: Path, project: Path, made: Plan, saved: Path) -> None:
+def apply(project: Path, made: Plan, saved: Path | None) -> None:
     """Carry the plan out, file by file, each in one move. The backup is complete by now.
+
+    A database goes or comes without journals: SQLite would play those of the one before
+    into the new one, and reading it for the backup may have made some.
 
     Raises Stop saying how far it came and where the backup is.
     """
@@ -218,19 +300,32 @@ def apply(source: Path, project: Path, made: Plan, saved: Path) -> None:
     try:
         for name in made.remove:
             _remove(project, name)
+            _remove_journals(project / name)
             done += 1
         for name in made.write:
             _clear_folder(project / name)
-            copy_file(source / name, project / name)
+            _remove_journals(project / name)
+            _put(made.sources[name], project / name)
             done += 1
     except (OSError, KeyboardInterrupt) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         why = "Stopped" if interrupted else f"{error.strerror or error} ({error.filename})"
+        before = f" The project as it was is in {saved}." if saved else ""
         raise Stop(
-            f"{why}: {done} of {plural(total, 'file')} were done, none is half-written. The "
-            f"project as it was is in {saved}. The same command again finishes it.",
+            f"{why}: {done} of {plural(total, 'file')} were done, none is half-written."
+            f"{before} The same command again finishes it.",
             Exit.INTERRUPTED if interrupted else Exit.ENVIRONMENT,
         ) from error
+
+
+def _put(source: Path, target: Path) -> None:
+    """Put one file, or a link that a backup kept, in place."""
+    if not source.is_symlink():
+        copy_file(source, target)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    target.symlink_to(source.readlink())
 
 
 def _remove(project: Path, name: str) -> None:
@@ -251,6 +346,12 @@ def _remove(project: Path, name: str) -> None:
             return
 
 
+def _remove_journals(path: Path) -> None:
+    if DATABASE.search(path.name) and not _JOURNAL.search(path.name):
+        for ending in ("-journal", "-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
 def _clear_folder(path: Path) -> None:
     """Make room where a folder stands in a file's place; what it held is removed by now."""
     if path.is_dir() and not path.is_symlink():
@@ -268,7 +369,7 @@ def _target(home: Home, named: str, *, before: bool) -> Step:
     return earlier
 
 
-def _project(home: Home, named: str | None) -> Path:
+def project_to_change(home: Home, named: str | None) -> Path:
     """The folder to change: never the tutorial's own, nor one that holds something else."""
     if named is None:
         if home.workspace.exists() and not home.workspace.is_dir():
@@ -312,16 +413,26 @@ def _make(home: Home, step: Step, project: Path, *, dry: bool) -> int:
     if dry:
         say(f"{home.shown(project)} does not exist: it would be made as after {step.slug}.")
         return Exit.PASSED
-    try:
-        copy_tree(home.folder(step), project)
-    except OSError as error:
-        raise EnvironmentTrouble(
-            f"{project} could not be made: {error.strerror or error}."
-        ) from error
+    make_project(home, step, project)
     _note(home, step, project, dry=False)
     say(f"{home.shown(project)} is made: as after step {step.number}, {step.title}.")
     say(*_afterwards(None))
     return Exit.PASSED
+
+
+def make_project(home: Home, step: Step, project: Path) -> None:
+    """Make a project as after a step, with files of its own and nothing passed yet.
+
+    Raises EnvironmentTrouble if it cannot be made.
+    """
+    try:
+        copy_tree(home.folder(step), project, TEMPLATES)
+    except OSError as error:
+        raise EnvironmentTrouble(
+            f"{project} could not be made: {error.strerror or error}. Check that the folder "
+            "above it may be written to, then start again."
+        ) from error
+    load(home, project).forget()
 
 
 def _note(home: Home, step: Step, project: Path, *, dry: bool) -> None:
@@ -343,6 +454,21 @@ def described(made: Plan) -> list[str]:
     )
     return [
         f"  {title:<12} {name}" for title, names in titled for name in listed(names, 40)
+    ]
+
+
+def rehearsed(aim: str, made: Plan) -> list[str]:
+    """What a dry run says."""
+    return [f"To {aim}:", "", *described(made), "", "Nothing was changed: a dry run."]
+
+
+def saved_at(home: Home, saved: Path | None) -> list[str]:
+    """Where the project as it was is now, and how to get it back."""
+    if saved is None:
+        return []
+    return [
+        f"All of it as it was: {home.shown(saved)}",
+        f"To get it back:      {COMMAND} restore {saved.name}",
     ]
 
 

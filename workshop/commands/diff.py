@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from course.files import files_of, is_executable
-from course.terminal import has_colour, paint, say
+from course.files import OWN_FILES, files_of, is_executable
+from course.terminal import COMMAND, has_colour, paint, say
 from workshop.arguments import project_options
 from workshop.errors import Exit, UsageError
 from workshop.home import Home
@@ -26,15 +26,16 @@ class Side:
 
 HELP = "what changes between two steps, or a step and yours"
 MORE = (
-    "A and B are steps or `mine`, the project in workspace/. READMEs are shown only "
-    "when named."
+    "A and B are steps or `mine`, the project in workspace/. One step alone is compared "
+    "with the one before it: `diff 3` shows what step 3 changes. READMEs and .gitignore are "
+    "shown only when named."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the command's name."""
     parser.add_argument("a", metavar="A")
-    parser.add_argument("b", metavar="B")
+    parser.add_argument("b", metavar="B", nargs="?")
     parser.add_argument(
         "paths", metavar="PATH", nargs="*", help="only these files, folders or patterns"
     )
@@ -43,8 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(home: Home, arguments: argparse.Namespace) -> int:
     """Print the differences as a unified diff, or say that there are none."""
-    a = side(home, arguments.a, arguments.project)
-    b = side(home, arguments.b, arguments.project)
+    first, second = arguments.a, arguments.b
+    if second is None:
+        first, second = _before(home, first), first
+    a = side(home, first, arguments.project)
+    b = side(home, second, arguments.project)
     paths = [path.replace("\\", "/").rstrip("/") for path in arguments.paths]
     _require_known(a, b, paths)
     colour = has_colour()
@@ -56,6 +60,23 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
         within = f" in {', '.join(arguments.paths)}" if paths else ""
         say(f"No difference between {a.name} and {b.name}{within}.")
     return Exit.PASSED
+
+
+def _before(home: Home, name: str) -> str:
+    """The step to compare one step with. Raises UsageError if there is none."""
+    if name.lower() == "mine":
+        raise UsageError(
+            "Name what to compare your project with. For example, what it lacks or has "
+            f"more than step 4: {COMMAND} diff 4 mine"
+        )
+    step = home.step(name)
+    earlier = home.before(step)
+    if earlier is None:
+        raise UsageError(
+            f"Nothing comes before step {step.number}. Name two to compare, for example: "
+            f"{COMMAND} diff {step.number} mine"
+        )
+    return earlier.slug
 
 
 def side(home: Home, name: str, project: str | None = None) -> Side:
@@ -79,7 +100,7 @@ def differences(a: Side, b: Side, paths: Sequence[str] = ()) -> Iterator[str]:
 def _wanted(name: str, paths: Sequence[str]) -> bool:
     """Whether a file is to be shown: it, a folder above it or a pattern was named."""
     if not paths:
-        return PurePosixPath(name).name.lower() != "readme.md"
+        return PurePosixPath(name).name.lower() != "readme.md" and name not in OWN_FILES
     return any(
         name == path
         or name.startswith(path + "/")

@@ -6,11 +6,11 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from course.files import copy_tree
 from course.terminal import COMMAND, has_colour, is_live, paint, say
+from workshop.commands.catch_up import make_project
 from workshop.commands.steps import position, table
 from workshop.errors import EnvironmentTrouble, Exit
-from workshop.home import Home
+from workshop.home import Home, page_of
 from workshop.progress import Progress, load
 
 if TYPE_CHECKING:
@@ -49,14 +49,7 @@ def make_workspace(home: Home) -> bool:
         raise EnvironmentTrouble(
             f"{home.workspace} is in the way: it is not a folder. Move it, then start again."
         )
-    first = home.steps[0]
-    try:
-        copy_tree(home.folder(first), home.workspace)
-    except OSError as error:
-        raise EnvironmentTrouble(
-            f"The workspace could not be made in {home.root}: {error.strerror or error}. "
-            "Check that the folder may be written to, then start again."
-        ) from error
+    make_project(home, home.steps[0], home.workspace)
     return True
 
 
@@ -76,10 +69,9 @@ def screen(
         ]
     lines += [table(progress, colour=colour), "", position(progress)]
     if current:
-        page = home.root / "steps" / current.slug / "README.md"
         hint = "an item is not clear?"
         lines += [
-            f"  read   {live.page(current) if live else home.shown(page)}",
+            f"  read   {live.page(current) if live else page_of(home, current)}",
             f"  edit   {home.shown(home.workspace)}",
             f"  check  {COMMAND} check",
             f"  {hint}  {COMMAND} hint ITEM",
