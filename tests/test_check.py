@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import socket
+import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
-from checks.results import Status
+from checks.results import ItemResult, Report, Status
+from course.terminal import COMMAND
 from tests.small import FakeSession, write_tree
 from workshop import cli
 from workshop.commands import check
@@ -38,6 +43,96 @@ def test_failed_item_keeps_the_step(
     cli.main(["steps"], home)
 
     assert "> [ ]  0  Start   10 min  1 of 2" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("workspace")
+def test_first_failure_is_said_last(
+    home: Home, verdicts: dict[str, Status], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its sentence comes when it is known; what it has to say comes once, at the end."""
+    verdicts.update({"start.works": Status.FAILED, "start.tested": Status.BLOCKED})
+
+    cli.main(["check", "0"], home)
+
+    said = capsys.readouterr().out
+    assert said.count("[ ] The item start.works holds.\n") == 2
+    assert said.count("found    start.works does not hold") == 1
+    assert "The item start.tested" not in said
+    assert "\n[-] 1 waits for start.works (--all shows everything)\nStep 0:" in said
+
+
+@pytest.mark.usefixtures("workspace")
+def test_all_prints_every_item_in_full(
+    home: Home, verdicts: dict[str, Status], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--all is the checklist in its order, also what waits, each once."""
+    verdicts.update({"start.works": Status.FAILED, "start.tested": Status.BLOCKED})
+
+    cli.main(["check", "0", "--all"], home)
+
+    said = capsys.readouterr().out
+    assert said.count("[ ] The item start.works holds.\n") == 1
+    assert "[-] The item start.tested holds.\n      waits for start.works" in said
+
+
+@pytest.mark.usefixtures("workspace")
+def test_failure_is_cut_to_the_terminal(
+    home: Home,
+    verdicts: dict[str, Status],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A terminal's rows are the limit; a pipe has none."""
+    lines = "\n".join(f"         line {n}" for n in range(40))
+    message = f"found    the log:\n{lines}\nnext     read it"
+    failed = ItemResult("start.works", "It works.", Status.FAILED, message=message)
+    report = Report(0, "/project", [failed], 0.1)
+    options = {"partly": True, "url": None}
+    step = home.steps[0]
+
+    whole = check.closing(home, load(home), step, report, **options)
+    monkeypatch.setattr(check, "height", lambda stream: 24)
+    cut = check.closing(home, load(home), step, report, **options)
+
+    assert len(whole) > 40
+    assert len(cut) <= 24 - 4
+    assert "      next     read it" in cut
+
+
+@pytest.mark.usefixtures("workspace")
+def test_failure_names_the_section_of_its_page(
+    home: Home, verdicts: dict[str, Status], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file with its anchor; the address as soon as the site is served."""
+    verdicts["start.works"] = Status.FAILED
+
+    cli.main(["check", "0"], home)
+    assert f"read     {Path('docs/steps/x.md')}#y" in capsys.readouterr().out
+
+    with socket.create_server(("127.0.0.1", 0)) as site:
+        address = f"http://127.0.0.1:{site.getsockname()[1]}/"
+        noted = json.dumps({"pid": 1, "address": address})
+        write_tree(home.state, {"running.json": noted})
+        cli.main(["check", "0"], home)
+        assert f"read     {address}steps/x/#y" in capsys.readouterr().out
+
+    assert home.site_address() is None
+
+
+@pytest.mark.usefixtures("workspace")
+def test_known_message_leads_to_its_row(
+    home: Home, verdicts: dict[str, Status], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was found is looked up among the exact messages of docs/fix/."""
+    table = "## When it *starts*\n\n| you see | cause |\n|---|---|\n"
+    rows = "| `start.works does` | short |\n| `start.works does not` hold | exact |\n"
+    longer = "## Later { #late }\n| you see | cause |\n| `works does not hold` | long |\n"
+    write_tree(home.root, {"docs/fix/index.md": table + rows + longer})
+    verdicts["start.works"] = Status.FAILED
+
+    cli.main(["check", "0"], home)
+
+    assert f"see      {Path('docs/fix/index.md')}#when-it-starts" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("workspace")
@@ -89,6 +184,61 @@ def test_reports_are_written(
     assert ET.parse(files[1]).getroot().get("failures") == "1"
 
 
+@pytest.mark.parametrize("option", ["--json", "--junit"])
+@pytest.mark.usefixtures("workspace")
+def test_report_that_cannot_be_written_is_told_first(
+    option: str,
+    home: Home,
+    sessions: list[FakeSession],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is judged for a report that would be lost."""
+
+    def refused(**options: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+
+    assert cli.main(["check", option, "out"], home) == 3
+
+    assert "The report out cannot be written: Read-only" in capsys.readouterr().err
+    assert not sessions
+
+
+@pytest.mark.skipif(os.name == "nt", reason="NUL is not a file there")
+@pytest.mark.usefixtures("workspace")
+def test_report_to_a_device_leaves_it_a_device(home: Home, tmp_path: Path) -> None:
+    """A pipe, a device or a link is written to, never replaced by a file."""
+    pointed = tmp_path / "pointed.json"
+    pointed.write_text("")
+    (tmp_path / "link.json").symlink_to(pointed)
+
+    assert cli.main(["check", "0", "--json", str(tmp_path / "link.json")], home) == 0
+
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads(pointed.read_text("utf-8"))["status"] == "passed"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows starts no scripts")
+@pytest.mark.usefixtures("workspace")
+def test_interpreter_that_is_no_python_is_told_first(
+    home: Home,
+    tmp_path: Path,
+    sessions: list[FakeSession],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A program that is not Python is not blamed on the project's code."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+
+    assert cli.main(["check", "--python", str(program)], home) == 3
+
+    assert "is not a Python interpreter" in capsys.readouterr().err
+    assert not sessions
+
+
 @pytest.mark.usefixtures("workspace")
 def test_json_on_stdout_is_alone_there(
     home: Home, capsys: pytest.CaptureFixture[str]
@@ -112,14 +262,37 @@ def test_unfinished_earlier_step_is_named(
 
 
 @pytest.mark.usefixtures("workspace")
-def test_last_step_ends_the_course(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    """After the last step it says so, and `check` judges that one again."""
+def test_last_step_ends_the_course(
+    home: Home, verdicts: dict[str, Status], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the last step it says what to do with it, and `check` judges that one again."""
+    verdicts["end.deployed"] = Status.MANUAL
     for number in ("0", "1", "2"):
         cli.main(["check", number], home)
 
-    assert "all steps are finished" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.count("all 3 steps are finished") == 1
+    assert "1 item of step 2 can only be judged" in said
+    assert f"{COMMAND} check --url https://" in said
+    assert f"{COMMAND} diff mine final" in said
     assert cli.main(["check"], home) == 0
     assert "Step 2, End" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("workspace")
+def test_end_is_said_once_to_a_watch(home: Home) -> None:
+    """A watch hears of the end at the save that reaches it, not at each one after."""
+    progress = load(home)
+    said = []
+    for number in (0, 1, 2, 2):
+        step = home.steps[number]
+        with home.session(home.workspace, None) as session:
+            report = session.run(number, on_result=lambda result: None)
+        progress.record(report)
+        lines = check.closing(home, progress, step, report, partly=True, url=None)
+        said.append("the last step" in "\n".join(lines))
+
+    assert said == [False, False, True, False]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 99}', '{"schema": 1}'])

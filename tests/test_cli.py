@@ -69,7 +69,7 @@ def test_wrong_usage_is_one_sentence(
         (["check", "7"], "There is no step '7'. The steps are: 0 start, 1 middle, 2 end."),
         (["check", "--project", "nowhere"], "There is no folder"),
         (["check", "--item", "start.work"], "Did you mean start.works"),
-        (["check", "1", "--item", "start.works"], "Step 1 has no such item"),
+        (["check", "1", "--item", "start.works"], "it belongs to step 0, Start"),
         (["check", "--url", "ftp://x.example"], "is not an address to check"),
         (["check", "--url", "https://x.example/path"], "Give the address alone"),
         (["check", "--json", "no/such/folder/out.json"], "there is no folder"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from checks.results import Status
 from course.source import SymbolNotFound, extract, symbols
+from course.terminal import COMMAND
+from tests.small import write_tree
 from workshop import cli
 from workshop.home import Home
 
@@ -78,10 +82,73 @@ def test_items_are_counted_apart(home: Home, capsys: pytest.CaptureFixture[str])
 
 def test_damaged_count_starts_anew(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     """What was remembered wrongly is no obstacle."""
-    home.state.mkdir()
-    (home.state / "hints.json").write_text("[broken")
+    entry = {"hints": {"notes.view": "two"}}
+    record = {"schema": 1, "projects": {"workspace": entry}}
+    write_tree(home.state, {"progress.json": json.dumps(record)})
 
     assert cli.main(["hint", "notes.view"], home) == 0
+    assert "Who asks?" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("workspace")
+def test_without_an_item_it_is_the_first_failure(
+    home: Home, verdicts: dict[str, Status], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one of the last check, in the order of the checklist; one more at each call."""
+    verdicts |= {"start.tested": Status.FAILED, "notes.urls": Status.FAILED}
+    cli.main(["check", "0"], home)
+    cli.main(["check", "1"], home)
+    verdicts.clear()
+    capsys.readouterr()
+
+    said = []
+    for _ in range(2):
+        assert cli.main(["hint"], home) == 0
+        said.append(capsys.readouterr().out)
+    cli.main(["check", "1"], home)
+    cli.main(["check", "0", "--item", "start.works"], home)
+    capsys.readouterr()
+    cli.main(["hint"], home)
+
+    assert "The item notes.urls" in said[0] and "Who asks?" in said[0]
+    assert "In notes/views.py." in said[1]
+    assert "The item start.tested" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("workspace")
+def test_with_nothing_failed_it_says_what_to_do(
+    home: Home, verdicts: dict[str, Status], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the first check, after a finished step, without a tool, and at the end."""
+
+    def said() -> str:
+        capsys.readouterr()
+        assert cli.main(["hint"], home) == 0
+        return capsys.readouterr().out
+
+    assert "Nothing has been checked yet." in said()
+    verdicts["start.tested"] = Status.ENVIRONMENT
+    cli.main(["check", "0"], home)
+    assert f"{COMMAND} doctor" in said()
+    verdicts.clear()
+    cli.main(["check", "0"], home)
+    assert "step 0 is finished.\nNext: step 1, Middle" in said()
+    cli.main(["check", "1"], home)
+    cli.main(["check", "2"], home)
+    assert "all 3 steps are finished" in said()
+
+
+def test_other_project_has_its_own_hints(
+    home: Home, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--project counts apart from the workspace."""
+    other = home.root / "other"
+    write_tree(other, {"backend/manage.py": ""})
+    cli.main(["hint", "notes.view"], home)
+    capsys.readouterr()
+
+    cli.main(["hint", "notes.view", "--project", str(other)], home)
+
     assert "Who asks?" in capsys.readouterr().out
 
 

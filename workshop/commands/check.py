@@ -7,21 +7,25 @@ import difflib
 import getpass
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
 from course import Step
 from course.files import write_text
-from course.terminal import COMMAND, complain, has_colour, say
+from course.terminal import COMMAND, complain, has_colour, height, plural, say, wrap
+from workshop import fixes
 from workshop.arguments import project_options
 from workshop.errors import EnvironmentTrouble, Exit, UsageError
-from workshop.home import Home
+from workshop.home import Home, here, page_of
 from workshop.progress import Progress, load
 
 if TYPE_CHECKING:
+    from checks.report import Pointers
     from checks.results import ItemResult, Report
 
 
@@ -48,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="judge this item and what it needs (may be repeated)",
     )
     parser.add_argument(
+        "--all", action="store_true", help="print every item in full, also what waits"
+    )
+    parser.add_argument(
         "--json", metavar="FILE", help="write the results as JSON (- for stdout)"
     )
     parser.add_argument(
@@ -66,7 +73,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(home: Home, arguments: argparse.Namespace) -> int:
-    """Run a checklist, print each verdict as it is known, write the reports asked for."""
+    """Run a checklist, print each verdict as it is known, write the reports asked for.
+
+    Whatever can be wrong with the arguments is said before the first item is judged.
+    """
     url = arguments.url and web_address(arguments.url)
     project = _project(home, arguments.project, url)
     progress = load(home, project)
@@ -79,7 +89,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
         _require_writable(target)
 
     to_stdout = "-" in {arguments.json, arguments.junit}
-    tell = complain if to_stdout else say
+    tell, stream = (complain, sys.stderr) if to_stdout else (say, sys.stdout)
     tell(f"Step {step.number}, {step.title}: checking {url or home.shown(project)} ...")
     with home.session(project, python) as session:
         report = session.run(
@@ -87,12 +97,25 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
             only=arguments.item,
             url=url,
             logins=logins,
-            on_result=lambda result: show(result, to_stderr=to_stdout),
+            on_result=lambda result: show(
+                result, stream, everything=arguments.all, home=home
+            ),
         )
     _write(report, outputs)
     if not url:
         progress.record(report)
-    tell(*closing(home, progress, step, report, partly=bool(arguments.item), url=url))
+    tell(
+        *closing(
+            home,
+            progress,
+            step,
+            report,
+            partly=bool(arguments.item),
+            url=url,
+            stream=stream,
+            everything=arguments.all,
+        )
+    )
     return int(report.exit_code)
 
 
@@ -137,22 +160,50 @@ def require_items(home: Home, step: Step, ids: Sequence[str]) -> None:
         raise UsageError(f"Step {step.number} has no checklist in this copy.")
     for id in ids:
         if id not in known:
-            raise UsageError(
-                f"Step {step.number} has no such item. " + unknown_item(id, known)
-            )
+            raise UsageError(_of_another_step(home, step, id) or unknown_item(id, known))
+
+
+def _of_another_step(home: Home, step: Step, id: str) -> str:
+    """What to say about an item that another step has; '' if none has it."""
+    if id not in (known := home.all_items()):
+        return ""
+    other = known[id][0]
+    return (
+        f"{id} is not an item of step {step.number}: it belongs to step {other.number}, "
+        f"{other.title}. Check it with: {COMMAND} check {other.number} --item {id}"
+    )
 
 
 def interpreter(named: str | None) -> str | None:
-    """The Python named with --python, as a path. Raises EnvironmentTrouble if there is none."""
+    """The Python named with --python, as a path.
+
+    Raises EnvironmentTrouble if there is none, or if it is not a Python.
+    """
     if named is None:
         return None
     found = shutil.which(Path(named).expanduser())
+    example = Path("venv") / ("Scripts" if os.name == "nt" else "bin") / "python"
+    advice = f"Name a Python that can be started, for example --python {example.as_posix()}"
     if found is None:
-        raise EnvironmentTrouble(
-            f"There is no interpreter {named}. Name a Python that can be started, for example "
-            f"--python {Path('venv') / ('Scripts' if os.name == 'nt' else 'bin') / 'python'}"
+        raise EnvironmentTrouble(f"There is no interpreter {named}. {advice}")
+    path = str(Path(found).absolute())
+    if not _is_python(path):
+        raise EnvironmentTrouble(f"{named} is not a Python interpreter. {advice}")
+    return path
+
+
+def _is_python(path: str) -> bool:
+    """Whether a program runs Python code, found out by letting it print a word."""
+    try:
+        ran = subprocess.run(
+            [path, "-I", "-S", "-c", "print('python')"],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=20,  # a first start from a slow disk; anything longer is no Python
         )
-    return str(Path(found).absolute())
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return ran.returncode == 0 and ran.stdout.strip() == b"python"
 
 
 def web_address(url: str) -> str:
@@ -212,12 +263,43 @@ def _project(home: Home, named: str | None, url: str | None) -> Path:
     return home.project(named)
 
 
-def show(result: ItemResult, *, to_stderr: bool = False) -> None:
-    """Print one verdict."""
+def show(
+    result: ItemResult,
+    stream: TextIO | None = None,
+    *,
+    everything: bool = False,
+    home: Home | None = None,
+) -> None:
+    """Print one verdict as it is known: its sentence, which is all there is to a passed item.
+
+    What a failure has to say follows at the end (closing()), where it can be seen. What
+    waits for another item is counted there. With `everything` all of it is printed now.
+    """
     from checks import report
 
-    stream = sys.stderr if to_stderr else sys.stdout
-    print(report.line(result, has_colour(stream)), file=stream, flush=True)
+    stream = stream or sys.stdout
+    colour = has_colour(stream)
+    if everything:
+        lines = report.shown(result, colour, pointers(home or here()))
+    elif result.status == "blocked":
+        return
+    else:
+        lines = [report.headline(result, colour)]
+    print(*lines, sep="\n", file=stream, flush=True)
+
+
+def pointers(home: Home) -> Pointers:
+    """What to add to a failure: the hint, its page's section, and a row of fix/ about it."""
+
+    def of(result: ItemResult) -> list[tuple[str, str]]:
+        found = [("hint", f"{COMMAND} hint {result.id}")]
+        if result.docs:
+            found.append(("read", home.page(result.docs)))
+        if about := fixes.about(home, result.message):
+            found.append(("see", home.page(about)))
+        return found
+
+    return of
 
 
 def closing(
@@ -228,16 +310,36 @@ def closing(
     *,
     partly: bool,
     url: str | None,
+    stream: TextIO | None = None,
+    everything: bool = False,
 ) -> list[str]:
-    """The summary, and once all passed what comes next."""
+    """The first failure, the summary, and once all passed what comes next.
+
+    On a terminal the failure is cut so that it fits: its rows without five, for the empty
+    line above it and the four that a watch and the shell write below.
+    """
     from checks import report as reports
 
-    lines = ["", reports.summary(report, has_colour())]
-    if int(report.exit_code) != Exit.PASSED or partly or url:
-        return lines
+    stream = stream or sys.stdout
+    rows = height(stream)
+    if everything:
+        lines = ["", reports.summary(report)]
+    else:
+        lines = [
+            "",
+            *reports.ending(
+                report,
+                has_colour(stream),
+                pointers(home),
+                None if rows is None else max(rows - 5, 0),
+            ),
+        ]
+    passed = int(report.exit_code) == Exit.PASSED and not url
     following = progress.current()
-    if following is None:
-        return [*lines, "That was the last step: all steps are finished."]
+    if passed and following is None and (progress.just_finished or not partly):
+        return [*lines, "", *the_end(home)]
+    if not passed or partly or following is None:
+        return lines
     if following.number < step.number:
         return [*lines, f"Still unfinished: step {following.number}, {following.title}."]
     return [*lines, *what_next(home, following)]
@@ -245,23 +347,78 @@ def closing(
 
 def what_next(home: Home, step: Step) -> list[str]:
     """What to read and what to type for a step."""
-    page = home.root / "steps" / step.slug / "README.md"
     return [
         f"Next: step {step.number}, {step.title} ({step.minutes} minutes).",
-        f"  read   {home.shown(page)}",
+        f"  read   {page_of(home, step)}",
         f"  then   {COMMAND} check",
     ]
 
 
+def the_end(home: Home) -> list[str]:
+    """What to say when every step is finished: what there is now, and where to go."""
+    return [
+        *wrap(
+            f"That was the last step: all {len(home.steps)} steps are finished. You have "
+            "built a REST backend that pushes notifications to the right browser over a "
+            "WebSocket, and it is ready to deploy."
+        ).splitlines(),
+        *_live_check(home),
+        *_labelled("compare", f"{COMMAND} diff mine final"),
+        *_labelled("why", home.page("explain/")),
+    ]
+
+
+def _live_check(home: Home) -> list[str]:
+    """How to judge the items that only a deployment can show; nothing if there are none."""
+    for step in reversed(home.steps):
+        live = [item for item in home.checklist(step) if item.live]
+        if live:
+            return [
+                *_labelled(
+                    "deploy",
+                    f"{plural(len(live), 'item')} of step {step.number} can only be judged "
+                    "on a server: the ones marked [?]. Deploy your project as the page "
+                    "says, then check it there.",
+                ),
+                *_labelled("", f"page: {page_of(home, step)}"),
+                *_labelled("", f"{COMMAND} check --url https://YOUR-SERVICE.onrender.com"),
+            ]
+    return []
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    """A line of advice behind its label, wrapped."""
+    return wrap(text, f"  {label:<9}", " " * 11).splitlines()
+
+
 def _require_writable(target: str | None) -> None:
-    """Say before the run, not after it, that a report cannot be written."""
+    """Say before the run, not after it, that a report cannot be written.
+
+    Raises UsageError for a path that cannot be one, EnvironmentTrouble for a folder that
+    may not be written to. Whether it may is tried out: rights say too little about network
+    drives, read-only file systems and root.
+    """
     if target in {None, "-"}:
         return
-    folder = Path(str(target)).absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"The report cannot be written: there is no folder {folder}.")
-    if Path(str(target)).is_dir():
-        raise UsageError(f"The report cannot be written: {target} is a folder.")
+    file = Path(str(target)).absolute()
+    refusal = f"The report {target} cannot be written: "
+    if file.is_dir():
+        raise UsageError(f"{refusal}it is a folder.")
+    if not file.parent.is_dir():
+        raise UsageError(f"{refusal}there is no folder {file.parent}.")
+    try:
+        if _in_place(file):
+            os.close(os.open(file, os.O_WRONLY))
+        else:
+            with tempfile.TemporaryFile(dir=file.parent):
+                pass
+    except OSError as error:
+        raise EnvironmentTrouble(f"{refusal}{error.strerror}.") from error
+
+
+def _in_place(file: Path) -> bool:
+    """Whether a file has to be written to, not replaced: a link, or a device or pipe."""
+    return file.is_symlink() or (file.exists() and not file.is_file())
 
 
 def _write(report: Report, outputs: Sequence[tuple[str | None, str]]) -> None:
@@ -275,8 +432,12 @@ def _write(report: Report, outputs: Sequence[tuple[str | None, str]]) -> None:
             sys.stdout.write(text)
             sys.stdout.flush()
             continue
+        file = Path(target).absolute()
         try:
-            write_text(Path(target).absolute(), text)
+            if _in_place(file):
+                file.write_text(text, "utf-8", newline="")
+            else:
+                write_text(file, text)
         except OSError as error:
             raise EnvironmentTrouble(
                 f"The report {target} could not be written: {error.strerror}."

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from course import Step
-from course.files import write_text
-from course.terminal import COMMAND, complain, has_colour, paint, say, wrap
-from workshop.commands.check import unknown_item
+from course.terminal import COMMAND, has_colour, paint, say, wrap
+from workshop.arguments import project_options
+from workshop.commands.check import the_end, unknown_item, what_next
 from workshop.errors import Exit, UsageError
 from workshop.home import Home
+from workshop.progress import Progress, load
 
 if TYPE_CHECKING:
     from checks.items import Item
@@ -20,31 +20,67 @@ if TYPE_CHECKING:
 LEVELS = ("think", "look at", "code")
 
 
-HELP = "the next hint for an item"
+HELP = "the next hint for what failed first, or for an item"
 MORE = "First what to think about, then where to look, then the code."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the command's name."""
-    parser.add_argument("item", metavar="ITEM", help="its id, as `check` prints it")
+    parser.add_argument(
+        "item",
+        metavar="ITEM",
+        nargs="?",
+        help="its id, as `check` prints it (default: the first failure of the last check)",
+    )
     parser.add_argument("--all", action="store_true", help="all three at once")
+    project_options(parser, python=False)
 
 
 def run(home: Home, arguments: argparse.Namespace) -> int:
-    """Give the next hint for an item, or all of them."""
-    step, item = find(home, arguments.item)
-    colour = has_colour()
-    say(paint(item.title, "bold", colour=colour), "")
-    if arguments.all:
+    """Give the next hint for an item, or all of them, and count it for the project."""
+    project = home.project(arguments.project) if arguments.project else home.workspace
+    return give(home, load(home, project), arguments.item, everything=arguments.all)
+
+
+def give(
+    home: Home, progress: Progress, id: str | None = None, *, everything: bool = False
+) -> int:
+    """Print the next hint, or all, for an item; None is the first that failed last time."""
+    id = id or progress.first_failure()
+    if id is None:
+        say(*nothing_failed(home, progress))
+        return Exit.PASSED
+    step, item = find(home, id)
+    say(paint(wrap(item.title), "bold", colour=has_colour()), "")
+    if everything:
         for level in range(len(LEVELS)):
             say(text(home, step, item, level), "")
         return Exit.PASSED
-    given = load(home).get(item.id, 0)
+    given = progress.hints.get(item.id, 0)
     level = min(given, len(LEVELS) - 1)
     say(text(home, step, item, level), "")
-    say(_after(item, level, again=given >= len(LEVELS)))
-    remember(home, item.id, level + 1)
+    say(wrap(_after(item, level, again=given >= len(LEVELS))))
+    progress.note_hint(item.id, level + 1)
     return Exit.PASSED
+
+
+def nothing_failed(home: Home, progress: Progress) -> list[str]:
+    """What to say to somebody who wants a hint although no item has failed."""
+    checked = next((step for step in home.steps if step.number == progress.checked), None)
+    current = progress.current()
+    if current is None:
+        return the_end(home)
+    if checked is None or not progress.verdicts.get(checked.slug):
+        return [f"Nothing has been checked yet. Check your project with: {COMMAND} check"]
+    if not progress.is_done(checked):
+        return [
+            wrap(
+                f"Nothing has failed in step {checked.number}, but not every item could be "
+                f"judged here. What this machine lacks is said by: {COMMAND} doctor"
+            )
+        ]
+    finished = f"Nothing has failed: step {checked.number} is finished."
+    return [finished, *what_next(home, current)]
 
 
 def find(home: Home, id: str) -> tuple[Step, Item]:
@@ -75,29 +111,6 @@ def code(home: Home, step: Step, named: str) -> str:
     return f"code     {place}, as step {step.number} has it:\n\n" + textwrap.indent(
         shown.rstrip("\n"), "    "
     )
-
-
-def load(home: Home) -> dict[str, int]:
-    """How many hints were given for which item; nothing if that cannot be known."""
-    try:
-        content: Any = json.loads((home.state / "hints.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(content, dict):
-        return {}
-    return {str(id): count for id, count in content.items() if isinstance(count, int)}
-
-
-def remember(home: Home, id: str, count: int) -> None:
-    """Note that so many hints were given for an item."""
-    given = load(home) | {id: count}
-    file = home.state / "hints.json"
-    try:
-        write_text(file, json.dumps(given, indent=1, sort_keys=True) + "\n")
-    except OSError as error:
-        complain(
-            f"It could not be noted in {file} that you have seen this: {error.strerror}."
-        )
 
 
 def _after(item: Item, level: int, *, again: bool) -> str:

@@ -190,13 +190,8 @@ class Watch:
 
     def hint(self) -> None:
         """The next hint for the first item that failed."""
-        items = self.report.items if self.report else []
-        failed = [item.id for item in items if item.status == "failed"]
-        if not failed:
-            say("Nothing has failed, so there is no hint to give.")
-            return
         say("")
-        hint.run(self.home, argparse.Namespace(item=failed[0], all=False))
+        hint.give(self.home, self.progress)
 
     def move_on(self, session: Any) -> None:
         """Go to the next step, if this one is finished."""
@@ -204,7 +199,7 @@ class Watch:
         if not self.progress.is_done(self.step):
             say(f"Step {self.step.number} is not finished yet.")
         elif following is None:
-            say("That was the last step: all steps are finished.")
+            say(*check.the_end(self.home))
         else:
             check.require_items(self.home, following, ())
             self.step = following
