@@ -80,14 +80,18 @@ def ending(
 
     If `rows` is given, it is not higher than that as far as its parts can be shortened.
     """
-    sum_of_all = wrap(summary(report)).splitlines()
-    painted = [_paint(text, report.status, colour) for text in sum_of_all]
-    rest = [*_others(report), *painted]
+    rest = [*_others(report), *total(report, colour)]
     first = first_failure(report)
     if first is None:
         return rest
     room = None if rows is None else rows - len(rest) - 1
     return [*shown(first, colour, pointers, room), "", *rest]
+
+
+def total(report: Report, colour: bool = False) -> list[str]:
+    """The summary, wrapped."""
+    lines = wrap(summary(report)).splitlines()
+    return [_paint(text, report.status, colour) for text in lines]
 
 
 def first_failure(report: Report) -> ItemResult | None:

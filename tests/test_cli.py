@@ -11,6 +11,7 @@ import pytest
 
 from checks.results import Status
 from course import terminal
+from course.terminal import COMMAND
 from workshop import cli
 from workshop.commands import catch_up
 from workshop.home import Home
@@ -182,6 +183,48 @@ def test_table_fits_the_terminal(
 
     lines = capsys.readouterr().out.splitlines()[: len(home.steps)]
     assert max(map(len, lines)) <= max(int(columns), 30)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["check"],
+        ["check", "--all"],
+        ["check", "2"],
+        ["hint"],
+        ["hint", "notes.view"],
+        ["steps"],
+        ["reset", "--dry-run"],
+        ["check", "1", "--item", "start.works"],
+        ["diff", "mine"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("workspace")
+def test_every_line_fits_the_terminal(
+    columns: int,
+    argv: list[str],
+    home: Home,
+    verdicts: dict[str, Status],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a person watches is wrapped at words; a line of one piece may be longer."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    cli.main(["check", "1"], home)
+    cli.main(["check", "2"], home)
+    verdicts.update({"start.works": Status.FAILED, "start.tested": Status.BLOCKED})
+    watched = Terminal()
+    monkeypatch.setattr(sys, "stdout", watched)
+    monkeypatch.setattr(sys, "stderr", watched)
+
+    cli.main(argv, home)
+
+    assert watched.getvalue()
+    for line in watched.getvalue().splitlines():
+        text = line.split("  ")[-1].strip()
+        assert len(line) <= columns or " " not in text or COMMAND in text, line
 
 
 def test_text_that_the_console_cannot_show_is_no_error(

@@ -23,9 +23,13 @@ class Row:
 
 
 def about(home: Home, message: str) -> str:
-    """The section of the site with the longest message that this one contains; '' if none
-    does."""
-    seen = " ".join(message.split())
+    """The section of the site with the longest message that is in what was found.
+
+    '' if none is. `message` is a failure's: what was expected and what to do next may name
+    messages as well, and do not count.
+    """
+    found = re.search(r"^found .*(?:\n {9}.*)*", message, re.MULTILINE)
+    seen = " ".join(found[0].split()) if found else ""
     matching = [row for row in _rows(home.root / "docs") if row.message in seen]
     return max(matching, key=lambda row: len(row.message)).address if matching else ""
 

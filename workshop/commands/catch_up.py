@@ -23,7 +23,7 @@ from course.files import (
     files_of,
     is_executable,
 )
-from course.terminal import COMMAND, listed, plural, say
+from course.terminal import COMMAND, listed, plural, say, wrap
 from workshop.arguments import project_options
 from workshop.errors import EnvironmentTrouble, Exit, Stop, UsageError
 from workshop.home import Home
@@ -459,7 +459,7 @@ def described(made: Plan) -> list[str]:
 
 def rehearsed(aim: str, made: Plan) -> list[str]:
     """What a dry run says."""
-    return [f"To {aim}:", "", *described(made), "", "Nothing was changed: a dry run."]
+    return [wrap(f"To {aim}:"), "", *described(made), "", "Nothing was changed: a dry run."]
 
 
 def saved_at(home: Home, saved: Path | None) -> list[str]:

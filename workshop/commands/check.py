@@ -323,7 +323,7 @@ def closing(
     stream = stream or sys.stdout
     rows = height(stream)
     if everything:
-        lines = ["", reports.summary(report)]
+        lines = ["", *reports.total(report, has_colour(stream))]
     else:
         lines = [
             "",

@@ -59,7 +59,7 @@ def give(
     given = progress.hints.get(item.id, 0)
     level = min(given, len(LEVELS) - 1)
     say(text(home, step, item, level), "")
-    say(wrap(_after(item, level, again=given >= len(LEVELS))))
+    say(*_after(item, level, again=given >= len(LEVELS)))
     progress.note_hint(item.id, level + 1)
     return Exit.PASSED
 
@@ -71,14 +71,16 @@ def nothing_failed(home: Home, progress: Progress) -> list[str]:
     if current is None:
         return the_end(home)
     if checked is None or not progress.verdicts.get(checked.slug):
-        return [f"Nothing has been checked yet. Check your project with: {COMMAND} check"]
-    if not progress.is_done(checked):
         return [
-            wrap(
-                f"Nothing has failed in step {checked.number}, but not every item could be "
-                f"judged here. What this machine lacks is said by: {COMMAND} doctor"
-            )
+            "Nothing has been checked yet. Check your project with:",
+            f"  {COMMAND} check",
         ]
+    if not progress.is_done(checked):
+        lacking = (
+            f"Nothing has failed in step {checked.number}, but not every item could be "
+            "judged here. To see what this machine lacks:"
+        )
+        return [wrap(lacking), f"  {COMMAND} doctor"]
     finished = f"Nothing has failed: step {checked.number} is finished."
     return [finished, *what_next(home, current)]
 
@@ -113,10 +115,17 @@ def code(home: Home, step: Step, named: str) -> str:
     )
 
 
-def _after(item: Item, level: int, *, again: bool) -> str:
+def _after(item: Item, level: int, *, again: bool) -> list[str]:
+    """What comes next: a sentence, and the command on a line of its own to be copied."""
     if again:
-        return f"That was all there is. From the first: {COMMAND} hint {item.id} --all"
-    if level == len(LEVELS) - 1:
-        return f"That was the last hint. Check it: {COMMAND} check --item {item.id}"
-    rest = "where to look" if level == 0 else "the code"
-    return f"Still stuck? The same command again tells {rest}: {COMMAND} hint {item.id}"
+        sentence, command = (
+            "That was all there is. From the first:",
+            f"hint {item.id} --all",
+        )
+    elif level == len(LEVELS) - 1:
+        sentence, command = "That was the last hint. Check it:", f"check --item {item.id}"
+    else:
+        rest = "where to look" if level == 0 else "the code"
+        sentence = f"Still stuck? The same command again tells {rest}:"
+        command = f"hint {item.id}"
+    return [wrap(sentence), f"  {COMMAND} {command}"]

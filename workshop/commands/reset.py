@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from course.files import files_of
-from course.terminal import COMMAND, say
+from course.terminal import COMMAND, say, wrap
 from workshop.arguments import project_options
 from workshop.commands import catch_up
 from workshop.errors import Exit
@@ -51,7 +51,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     saved = catch_up.carry_out(home, project, made) if made else None
     progress.forget()
     number = home.steps[0].number
-    say(f"{where} is as new: as after step {number}, with nothing passed.", "")
+    say(wrap(f"{where} is as new: as after step {number}, with nothing passed."), "")
     say(*catch_up.described(made), "", *catch_up.saved_at(home, saved))
     say(f"See where you are with: {COMMAND} steps")
     return Exit.PASSED

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from course.files import files_of
-from course.terminal import say
+from course.terminal import say, wrap
 from workshop.arguments import project_options
 from workshop.commands import catch_up
 from workshop.errors import Exit, UsageError
@@ -67,7 +67,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     load(home, backup).copy_to(project)
     say(f"{where} is as it was then.", "", *catch_up.described(made), "")
     say(*catch_up.saved_at(home, saved))
-    say("If its server is running, start that again: the database may be another one.")
+    say(wrap("If its server is running, restart it: the database may be another one."))
     return Exit.PASSED
 
 
