@@ -13,7 +13,7 @@ import threading
 import traceback
 from collections.abc import Sequence
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from course.files import write_text
 from course.terminal import COMMAND, complain, fitted, prepare_streams
@@ -57,7 +57,13 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """Answers wrong usage with one sentence and where to read more, exit status 2."""
+    """Answers wrong usage with one sentence and where to read more, exit status 2.
+
+    Options cannot be shortened: what is unique today need not be tomorrow.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         sentence = message[:1].upper() + message[1:]
@@ -142,13 +148,10 @@ def parser() -> Parser:
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=Formatter,
-        allow_abbrev=False,
     )
     top.set_defaults(command="start")
     module_of("start").add_arguments(top)
-    commands = top.add_subparsers(
-        title="commands", metavar="COMMAND", parser_class=_subparser
-    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     for name in COMMANDS:
         module = module_of(name)
         sentence = module.HELP[:1].upper() + module.HELP[1:] + "."
@@ -163,11 +166,6 @@ def parser() -> Parser:
 def module_of(command: str) -> ModuleType:
     """The module that owns a command."""
     return importlib.import_module(f"workshop.commands.{command.replace('-', '_')}")
-
-
-def _subparser(**options: object) -> Parser:
-    """A subcommand's parser: its one-line help is also its description."""
-    return Parser(**{"allow_abbrev": False, **options})  # type: ignore[arg-type]
 
 
 def _close_output() -> None:

@@ -308,13 +308,14 @@ def apply(project: Path, made: Plan, saved: Path | None) -> None:
             _put(made.sources[name], project / name)
             done += 1
     except (OSError, KeyboardInterrupt) as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        why = "Stopped" if interrupted else f"{error.strerror or error} ({error.filename})"
+        why, code = "Stopped", Exit.INTERRUPTED
+        if isinstance(error, OSError):
+            why, code = f"{error.strerror or error} ({error.filename})", Exit.ENVIRONMENT
         before = f" The project as it was is in {saved}." if saved else ""
         raise Stop(
             f"{why}: {done} of {plural(total, 'file')} were done, none is half-written."
             f"{before} The same command again finishes it.",
-            Exit.INTERRUPTED if interrupted else Exit.ENVIRONMENT,
+            code,
         ) from error
 
 
