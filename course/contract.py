@@ -7,6 +7,7 @@ explains the same in words.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 SOCKET_PATH = "/ws/notifications/"
@@ -15,21 +16,75 @@ SOCKET_PATH = "/ws/notifications/"
 TOKEN_WAYS = ("subprotocol", "query")
 TOKEN_SUBPROTOCOL = "access_token"
 
-# The first frame of a socket that was let in.
-GREETING = "connection_established"
+# The parts of a user, as an event names one: briefly, or with the full name.
+_BRIEF = ("id", "username")
+_NAMED = ("id", "username", "first_name", "last_name")
 
-# The events that people are sent, and the fields of each one's data.
-EVENTS: dict[str, tuple[str, ...]] = {
-    "friend_request": ("request_id", "from_user", "created_at"),
-    "friend_accepted": ("friend",),
-    "new_message": ("id", "sender", "content", "created_at"),
-    "new_post": ("id", "author", "content", "created_at"),
-}
+
+@dataclass(frozen=True)
+class Frame:
+    """One kind of frame that a socket is sent, and when it is sent to whom.
+
+    `fields` are those of `data` in an event, those beside `type` in a frame of the consumer;
+    a field that is an object comes with its own parts, any other with none.
+    """
+
+    kind: str
+    fields: Mapping[str, tuple[str, ...]]
+    sent: str
+
+
+def _by_kind(*frames: Frame) -> dict[str, Frame]:
+    return {frame.kind: frame for frame in frames}
+
+
+# The events: {"type": KIND, "data": {...}}.
+EVENTS = _by_kind(
+    Frame(
+        "friend_request",
+        {"request_id": (), "from_user": _NAMED, "created_at": ()},
+        "To the person who is asked, when somebody sends a friend request.",
+    ),
+    Frame(
+        "friend_accepted",
+        {"friend": _NAMED},
+        "To the person who had asked, when the request is accepted.",
+    ),
+    Frame(
+        "new_message",
+        {"id": (), "sender": _BRIEF, "content": (), "created_at": ()},
+        "To the receiver, when somebody writes a message.",
+    ),
+    Frame(
+        "new_post",
+        {"id": (), "author": _BRIEF, "content": (), "created_at": ()},
+        "To every friend of the author, when a post is published. Replies and shares send none.",
+    ),
+)
+
+# What a consumer sends to its own socket: {"type": KIND, ...}.
+GREETING = "connection_established"
+ERROR = "error"
+FRAMES = _by_kind(
+    Frame(
+        GREETING,
+        {"message": (), "user_id": ()},
+        "First, when a socket with a valid token has been accepted.",
+    ),
+    Frame(
+        ERROR,
+        {"message": ()},
+        "When the client sends something that is not JSON in a text frame. The socket "
+        "stays open.",
+    ),
+)
 
 # Why an accepted socket was closed by the application (4000 to 4999 are ours to give:
 # RFC 6455, section 7.4.2).
-CLOSE_CODES: dict[int, str] = {4401: "not authenticated, or the token has expired"}
 NOT_AUTHENTICATED = 4401
+CLOSE_CODES: dict[int, str] = {
+    NOT_AUTHENTICATED: "not authenticated: no token, an invalid one, or one that has expired"
+}
 
 # Variables by which somebody's shell could lead a project to real data. Whoever starts a
 # backend for a learner takes them out of its environment first.

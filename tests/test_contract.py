@@ -1,0 +1,105 @@
+"""The contract: what it promises is proven by an item, and kept by the last step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+import course
+from checks.harness import project
+from checks.harness.client import Answer
+from checks.harness.events import shape
+from checks.harness.harness import Harness
+from checks.harness.people import Person, signed_up
+from checks.harness.sandbox import Sandbox
+from checks.harness.servers import Server, daphne, need
+from checks.harness.warm import Interpreters
+from checks.items import Item, items_of
+from course import contract
+from course.contract import Frame
+
+ITEMS = [item for step in course.steps() for item in items_of(step.number)]
+
+
+def proofs_of(**wanted: Any) -> list[Item]:
+    """The items that prove an event (`events=KIND`) or a close code (`close_codes=CODE`)."""
+    [(name, value)] = wanted.items()
+    return [item for item in ITEMS if value in getattr(item, name)]
+
+
+@pytest.mark.parametrize("kind", contract.EVENTS)
+def test_event_is_proven_by_an_item(kind: str) -> None:
+    """What the reference promises about an event, a checklist holds learners to."""
+    assert proofs_of(events=kind)
+
+
+@pytest.mark.parametrize("code", contract.CLOSE_CODES)
+def test_close_code_is_proven_by_an_item(code: int) -> None:
+    """Likewise for the codes with which a socket is closed."""
+    assert proofs_of(close_codes=code)
+
+
+def test_items_prove_only_what_the_contract_knows() -> None:
+    """A misspelt kind would prove nothing, and the reference would not show it."""
+    unknown = [
+        (item.id, name)
+        for item in ITEMS
+        for name in (*item.events, *item.close_codes)
+        if name not in {*contract.EVENTS, *contract.FRAMES, *contract.CLOSE_CODES}
+    ]
+
+    assert unknown == []
+
+
+@pytest.fixture
+def harness() -> Iterator[Harness]:
+    """What a check of the last step would work with."""
+    sandbox = Sandbox(project.find(course.steps()[-1].folder))
+    with closing(sandbox), closing(Harness(sandbox, Interpreters())) as made:
+        yield made
+
+
+@pytest.mark.server
+def test_last_step_keeps_the_contract(harness: Harness) -> None:
+    """Its frames have the kinds and fields of the contract, its refusal the close code."""
+    server = daphne(harness)
+    alice, bob = (signed_up(harness, server, name) for name in ("alice", "bob"))
+    with server.socket(alice.access) as hers, server.socket(bob.access) as his:
+        frames = [hers.receive(), his.receive()]
+        asked = post(server, alice, f"friends/request/{bob.id}/")
+        frames.append(his.receive())
+        post(server, bob, f"friends/accept/{asked.get('id')}/", status=200)
+        frames.append(hers.receive())
+        post(server, alice, "messages/", {"receiver_id": bob.id, "content": "Hello"})
+        frames.append(his.receive())
+        post(server, alice, "posts/", {"content": "Good morning"})
+        frames.append(his.receive())
+        his.send("hello")
+        frames.append(his.receive())
+    with server.socket(None) as refused:
+        code = refused.until_closed(patience=5)
+
+    assert {frame["type"]: shape(frame) for frame in frames} == {
+        **{f.kind: {"type": None, "data": fields_of(f)} for f in contract.EVENTS.values()},
+        **{f.kind: {"type": None, **fields_of(f)} for f in contract.FRAMES.values()},
+    }
+    assert code in contract.CLOSE_CODES
+
+
+def post(
+    server: Server, person: Person, path: str, body: Any = None, *, status: int = 201
+) -> Answer:
+    """What the API answers to a POST of that person, if it is of that status."""
+    answer = server.ask("POST", f"/api/{path}", body=body, token=person.access)
+    return need(answer, status)
+
+
+def fields_of(frame: Frame) -> dict[str, Any]:
+    """The fields of a frame as shape() gives them."""
+    return {
+        field: dict.fromkeys(parts) if parts else None
+        for field, parts in frame.fields.items()
+    }
