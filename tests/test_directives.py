@@ -12,9 +12,10 @@ import pytest
 
 import course
 from checks.items import items_of
-from course import source
+from course import contract, source
 from course.files import copy_tree, files_of
 from tools.site import compare, differences, listings, regions
+from tools.site.backend import NotReadable
 from tools.site.differences import Change, applied, unshown
 from tools.site.directives import DirectiveError, expand
 from tools.site.glossary import definitions
@@ -431,25 +432,44 @@ def test_checklist_is_that_of_the_checks(step: course.Step) -> None:
 # Reference
 
 
-def test_events_are_those_of_the_code() -> None:
-    """Their data with the parts of its objects, and the step that brought them."""
+def test_events_are_those_of_the_contract() -> None:
+    """Their data with the parts of objects, whom they reach, what proves them, since when."""
     text = made("@events")
 
     user = "{id, username, first_name, last_name}"
-    assert f"| `friend_request` | `request_id`, `from_user{user}`, `created_at` |" in text
+    assert (
+        f"| `friend_request` | `request_id`, `from_user{user}`, `created_at` | To " in text
+    )
     assert "| `new_post` | `id`, `author{id, username}`, `content`, `created_at` |" in text
     assert "| `connection_established` | `message`, `user_id` |" in text
+    assert "| [`events.new-post`](checks.md#04-emit-events) | step 4 |" in text
     assert text.count("| step 4 |") == 4
     assert text.count("| step 3 |") == 2
 
 
-def test_close_codes_are_those_of_the_code() -> None:
-    """With the sentences of the checks that expect them."""
+def test_close_codes_are_those_of_the_contract() -> None:
+    """With the sentences of the checks that prove them."""
     text = made("@close-codes")
 
-    assert "| `4401` | `NotificationConsumer.connect()` |" in text
-    assert "A client without a token gets no greeting and is told 4401." in text
-    assert "refused in the handshake" in text
+    for code, meaning in contract.CLOSE_CODES.items():
+        assert f"| `{code}` | {meaning} |" in text
+    for step in STEPS:
+        for item in items_of(step.number):
+            assert (item.title in text) == bool(item.close_codes or item.handshake)
+
+
+def test_step_that_django_cannot_read_ends_the_build(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The error names the directive, and has the last words of Django."""
+
+    def broken() -> None:
+        raise NotReadable("06-x: ModuleNotFoundError: no orders")
+
+    monkeypatch.setattr("tools.site.tables.last_backend", broken)
+
+    with pytest.raises(DirectiveError, match="@endpoints: 06-x: ModuleNotFoundError"):
+        made("@endpoints")
 
 
 @pytest.mark.parametrize(
@@ -470,12 +490,12 @@ def test_close_codes_are_those_of_the_code() -> None:
         "user, newest first. | none | yes |",
     ],
 )
-def test_endpoints_are_those_of_the_code(row: str) -> None:
-    """Methods, addresses, bodies and tokens."""
+def test_endpoints_are_those_of_the_last_step(row: str) -> None:
+    """Methods, addresses, bodies and tokens, as Django has them."""
     assert f"| {row}" in made("@endpoints")
 
 
-def test_settings_are_those_of_the_code() -> None:
+def test_settings_are_those_of_the_last_step() -> None:
     """Each variable with its default, what production demands, and what Render gives."""
     text = made("@settings")
 

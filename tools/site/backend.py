@@ -1,450 +1,189 @@
-"""Reads what the backend of a step offers, from its source and without importing it.
+"""What the backend of the last step offers: its endpoints, and the variables that it reads.
 
-The reference pages are made of this: events, addresses and settings stand in the code only.
+Django itself says so, in one process for all steps (tools.site.introspection). Its answer is
+kept on disk until a step, that program or the installed packages change.
 """
 
 from __future__ import annotations
 
-import ast
-import functools
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import yaml
 
-from course import Step
-from course.files import files_of
-from tools.site.differences import is_test, text_of
+import course
+from checks.errors import NotYet
+from checks.harness import project
+from course import ROOT, contract
+from course.files import files_of, write_text
+from tools.site.introspection import Endpoint, Variable
 
-# What a view of the libraries answers: which methods, and what it does.
-_GENERIC = {
-    "CreateAPIView": ("POST",),
-    "ListAPIView": ("GET",),
-    "ListCreateAPIView": ("GET", "POST"),
-    "RetrieveAPIView": ("GET",),
-    "TokenObtainPairView": ("POST",),
-    "TokenRefreshView": ("POST",),
-}
-_SIGN_IN = "Sign in: exchange email and password for an access and a refresh token."
-_TOKEN_VIEWS = {"TokenObtainPairView", "TokenRefreshView"}
-_METHODS = ("get", "post", "put", "patch", "delete")
-_VIEW_SET = {
-    "list": ("GET", False, "List them."),
-    "create": ("POST", False, "Write one."),
-    "retrieve": ("GET", True, "Show one."),
-    "update": ("PUT", True, "Replace one."),
-    "partial_update": ("PATCH", True, "Change one."),
-    "destroy": ("DELETE", True, "Delete one."),
-}
-_CHANGES = {"POST", "PUT", "PATCH"}
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
+CACHE = ROOT / ".tutorial" / "cache" / "reference.json"
+# It takes about a second. A cold start on a busy laptop takes eight times that.
+_SECONDS = 60
+_PROGRAM = Path(__file__).parent / "introspection"
+# What a value that Render makes may look like, by what it is made from.
+_GENERATED = "a-generated-text-0123456789-abcdefghijklmnopqrstuvwxyz"
+_DATABASE = "postgres://user:password@127.0.0.1:5432/name"
+_SERVICE = "redis://127.0.0.1:6379/0"
+
+
+class NotReadable(Exception):
+    """Django could not say what a backend offers; the text holds its last words."""
 
 
 @dataclass(frozen=True)
-class Event:
-    """One event: its type, its data as `name{parts}` texts, and to whom it goes."""
+class Setting:
+    """A variable, where Render takes it from ('' if nowhere), and since when it is read.
 
-    kind: str
-    data: tuple[str, ...]
-    receiver: str
+    `since` counts the projects from 0.
+    """
 
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame that the consumer itself sends, and the docstring of the method that does."""
-
-    kind: str
-    fields: tuple[str, ...]
-    method: str
-    moment: str
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """One method of one address of the REST API."""
-
-    method: str
-    address: str
-    does: str
-    body: tuple[str, ...] = ()
-    needs_token: bool = True
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One environment variable: its default and what is said if production lacks it."""
-
-    name: str
-    default: str
-    demanded: str
+    variable: Variable
     render: str
+    since: int
 
 
+@dataclass(frozen=True)
 class Backend:
-    """The code of one step's backend, parsed."""
+    """What a project offers to those who use it over HTTP, and to those who run it."""
 
-    def __init__(self, step: Step) -> None:
-        self.step = step
-        self.modules: dict[str, ast.Module] = {}
-        for path in files_of(step.folder):
-            if path.startswith("backend/") and path.endswith(".py") and not is_test(path):
-                name = path.removeprefix("backend/").removesuffix(".py").replace("/", ".")
-                self.modules[name] = ast.parse(text_of(step, path) or "")
-
-    @functools.cached_property
-    def classes(self) -> dict[str, ast.ClassDef]:
-        """Every class of the backend by its name."""
-        return {
-            node.name: node
-            for module in self.modules.values()
-            for node in module.body
-            if isinstance(node, ast.ClassDef)
-        }
-
-    # Events
-
-    def events(self) -> list[Event]:
-        """What notifications/events.py publishes, in its order."""
-        module = self.modules.get("notifications.events", ast.Module([], []))
-        found: list[Event] = []
-        for function in _functions(module):
-            for call in _calls(function, "publish"):
-                values = {word.arg: word.value for word in call.keywords}
-                kind = values.get("kind")
-                if isinstance(kind, ast.Constant):
-                    data = self._data(function, values["data"])
-                    found.append(Event(kind.value, tuple(data), _docstring(function)))
-        return found
-
-    def frames(self) -> list[Frame]:
-        """What the consumers send of themselves: dicts with a `type` of their own."""
-        found: list[Frame] = []
-        for cls in self._classes_of("notifications.consumers"):
-            for method in _functions(cls):
-                for node in ast.walk(method):
-                    fields = _literal_keys(node)
-                    if isinstance(node, ast.Dict) and "type" in fields:
-                        kind = node.values[fields.index("type")]
-                        if isinstance(kind, ast.Constant):
-                            name = f"{cls.name}.{method.name}"
-                            rest = tuple(field for field in fields if field != "type")
-                            found.append(Frame(kind.value, rest, name, _docstring(method)))
-        return found
-
-    def close_codes(self) -> list[tuple[int, str]]:
-        """The codes with which consumers close, and the methods that do."""
-        return [
-            (word.value.value, f"{cls.name}.{method.name}")
-            for cls in self._classes_of("notifications.consumers")
-            for method in _functions(cls)
-            for call in _calls(method, "close")
-            for word in call.keywords
-            if word.arg == "code" and isinstance(word.value, ast.Constant)
-        ]
-
-    def _classes_of(self, module: str) -> list[ast.ClassDef]:
-        body = self.modules[module].body if module in self.modules else []
-        return [node for node in body if isinstance(node, ast.ClassDef)]
-
-    def _data(self, function: _Function, value: ast.expr) -> Iterator[str]:
-        """The fields of an event's data, each with its own parts."""
-        local = {
-            target.id: node.value
-            for node in ast.walk(function)
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        if isinstance(value, ast.Name):
-            value = local[value.id]
-        if isinstance(value, ast.Dict):
-            for key, part in zip(value.keys, value.values, strict=True):
-                yield _constant(key) + self._parts(part, local)
-        elif isinstance(value, ast.DictComp):
-            source = value.value
-            names = value.generators[0].iter
-            for name in ast.literal_eval(names):
-                yield name + self._parts_of(getattr(source, "value", source), name, local)
-
-    def _parts(self, value: ast.expr, local: Mapping[str, ast.expr]) -> str:
-        if isinstance(value, ast.Subscript):
-            return self._parts_of(value.value, _constant(value.slice), local)
-        return ""
-
-    def _parts_of(self, source: ast.expr, field: str, local: Mapping[str, ast.expr]) -> str:
-        """`{id, username}` if that field of a serializer's data is made by a serializer."""
-        if isinstance(source, ast.Name):
-            source = local.get(source.id, source)
-        names = {node.id for node in ast.walk(source) if isinstance(node, ast.Name)}
-        for name in names & set(self.classes):
-            for declared in self._declared(name).get(field, []):
-                parts = self.fields(declared)
-                if parts:
-                    return "{" + ", ".join(parts) + "}"
-        return ""
-
-    # Serializers
-
-    def fields(self, serializer: str) -> list[str]:
-        """What a serializer's Meta lists, its own or the one it inherits."""
-        for cls in self._lineage(serializer):
-            for meta in cls.body:
-                if isinstance(meta, ast.ClassDef) and meta.name == "Meta":
-                    value = _assigned(meta, "fields")
-                    if value is not None:
-                        return list(ast.literal_eval(value))
-        return []
-
-    def body(self, serializer: str) -> list[str]:
-        """The fields of a serializer that a request may set."""
-        fixed = {"id", *self._stamps()}
-        for cls in self._lineage(serializer):
-            for node in ast.walk(cls):
-                if isinstance(node, ast.Assign) and _names(node) == ["read_only_fields"]:
-                    fixed |= set(ast.literal_eval(node.value))
-                elif isinstance(node, ast.Assign) and _is_read_only(node.value):
-                    fixed |= set(_names(node))
-        return [field for field in self.fields(serializer) if field not in fixed]
-
-    def _stamps(self) -> set[str]:
-        """The fields of models that are set when a row is made."""
-        return {
-            name
-            for cls in self.classes.values()
-            for node in cls.body
-            if isinstance(node, ast.Assign) and "auto_now" in ast.dump(node.value)
-            for name in _names(node)
-        }
-
-    def _declared(self, serializer: str) -> dict[str, list[str]]:
-        """For each field that a serializer declares: the classes that its value names."""
-        return {
-            name: [part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)]
-            for cls in self._lineage(serializer)
-            for node in cls.body
-            if isinstance(node, ast.Assign)
-            for name in _names(node)
-        }
-
-    def _lineage(self, name: str) -> Iterator[ast.ClassDef]:
-        """A class of the backend and those of its bases that are the backend's own."""
-        cls = self.classes.get(name)
-        if cls is not None:
-            yield cls
-            for base in cls.bases:
-                yield from self._lineage(ast.unparse(base).rpartition(".")[2])
-
-    # Addresses
-
-    def endpoints(self) -> list[Endpoint]:
-        """Every method of every address of the API, in the order of the URL files."""
-        return list(self._addresses("numeneon.urls", "/"))
-
-    def _addresses(self, module: str, prefix: str) -> Iterator[Endpoint]:
-        tree = self.modules[module]
-        for call in _calls(tree, "path"):
-            address = prefix + re.sub(r"<(?:\w+:)?(\w+)>", r"<\1>", _constant(call.args[0]))
-            target = call.args[1]
-            if isinstance(target, ast.Call) and ast.unparse(target.func) == "include":
-                yield from self._addresses(_constant(target.args[0]), address)
-            elif ast.unparse(target).endswith(".as_view()"):
-                name = ast.unparse(target).removesuffix(".as_view()").rpartition(".")[2]
-                yield from self._view(name, address)
-            elif isinstance(target, ast.Name):
-                yield self._function(target.id, address)
-        for call in _calls(tree, "register"):
-            yield from self._view_set(ast.unparse(call.args[1]), prefix)
-
-    def _function(self, name: str, address: str) -> Endpoint:
-        functions = (f for module in self.modules.values() for f in _functions(module))
-        found = next(function for function in functions if function.name == name)
-        does = re.sub(r"^Called for \S+: ", "Answers 200, or ", _docstring(found))
-        return Endpoint("GET", address, does, needs_token=False)
-
-    def _view(self, name: str, address: str) -> Iterator[Endpoint]:
-        lineage = list(self._lineage(name))
-        bases = {name} | {
-            ast.unparse(base).rpartition(".")[2] for cls in lineage for base in cls.bases
-        }
-        does = _docstring(lineage[0]) if lineage else _SIGN_IN
-        free = bool(bases & _TOKEN_VIEWS) or "AllowAny" in "".join(map(ast.dump, lineage))
-        body = self._body_of(bases, lineage)
-        one = Endpoint("", address, does, needs_token=not free)
-        for base in sorted(bases & set(_GENERIC)):
-            for method in _GENERIC[base]:
-                sent = body if method in _CHANGES else ()
-                yield replace(one, method=method, body=sent)
-        for function in (f for cls in lineage for f in _functions(cls)):
-            if function.name in _METHODS:
-                answers = re.sub(r"^Called for [A-Z]+: ", "", _docstring(function))
-                method = function.name.upper()
-                yield replace(one, method=method, does=f"{does} Answers {answers}")
-
-    def _body_of(
-        self, bases: Iterable[str], lineage: list[ast.ClassDef]
-    ) -> tuple[str, ...]:
-        if "TokenObtainPairView" in bases:
-            fields = (_assigned(cls, "USERNAME_FIELD") for cls in self.classes.values())
-            login = next((_constant(field) for field in fields if field), "username")
-            return (login, "password")
-        if "TokenRefreshView" in bases:
-            return ("refresh",)
-        values = (_assigned(cls, "serializer_class") for cls in lineage)
-        return tuple(next((self.body(ast.unparse(value)) for value in values if value), ()))
-
-    def _view_set(self, name: str, prefix: str) -> Iterator[Endpoint]:
-        cls = self.classes[name]
-        serializer = _assigned(cls, "serializer_class")
-        body = tuple(self.body(ast.unparse(serializer))) if serializer else ()
-        for method, one, does in _VIEW_SET.values():
-            sent = body if method in _CHANGES else ()
-            yield Endpoint(method, prefix + ("<id>/" if one else ""), does, sent)
-        methods = {function.name: function for function in _functions(cls)}
-        for function in methods.values():
-            yield from self._action(function, prefix, body, methods)
-
-    def _action(
-        self,
-        function: _Function,
-        prefix: str,
-        body: tuple[str, ...],
-        methods: Mapping[str, _Function],
-    ) -> Iterator[Endpoint]:
-        """The addresses that `@action` and `@name.mapping.method` give to a function."""
-        for decorator in function.decorator_list:
-            words = ast.unparse(decorator)
-            mapped = re.fullmatch(r"(\w+)\.mapping\.(\w+)", words)
-            if mapped:
-                name, verbs = mapped[1], [mapped[2]]
-            elif words.startswith("action("):
-                options = {
-                    word.arg: word.value for word in getattr(decorator, "keywords", [])
-                }
-                given = options.get("methods")
-                name, verbs = function.name, ast.literal_eval(given) if given else ["get"]
-                if "serializer_class" in options:
-                    body = tuple(self.body(ast.unparse(options["serializer_class"])))
-            else:
-                continue
-            sent = body if _reads_body(function, methods) else ()
-            for verb in verbs:
-                address = f"{prefix}<id>/{name}/"
-                yield Endpoint(verb.upper(), address, _docstring(function), sent)
-
-    # Settings
-
-    def variables(self) -> list[Variable]:
-        """The environment variables that settings.py reads, in its order."""
-        tree = self.modules["numeneon.settings"]
-        demanded = _demands(tree)
-        render = _render_values(text_of(self.step, "render.yaml") or "")
-        found: dict[str, str] = {}
-        for node in ast.walk(tree):
-            for name, default in _read_variables(node):
-                found[name] = default or found.get(name, "")
-        order = ast.unparse(tree)
-        return [
-            Variable(name, found[name], demanded.get(name, ""), render.get(name, ""))
-            for name in sorted(found, key=lambda name: order.index(repr(name)))
-        ]
+    endpoints: tuple[Endpoint, ...]
+    settings: tuple[Setting, ...]
 
 
-def _read_variables(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """(name, default) for each `os.environ` that a node reads."""
-    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
-        first, last = node.values[0], node.values[-1]
-        if isinstance(last, ast.Constant):
-            for name, _ in _read_variables(first):
-                yield name, str(last.value)
-    elif isinstance(node, ast.Call) and ast.unparse(node.func) == "os.environ.get":
-        default = node.args[1] if len(node.args) > 1 else None
-        yield _constant(node.args[0]), _constant(default) if default else ""
-    elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
-        yield _constant(node.slice), ""
+def last_backend() -> Backend:
+    """That of the last step. Raises NotReadable."""
+    return kept([step.folder for step in course.steps()], CACHE)
 
 
-def _demands(tree: ast.Module) -> dict[str, str]:
-    """What the settings say when production lacks a variable, by its name."""
-    found: dict[str, str] = {}
-    for call in _calls(tree, "ImproperlyConfigured"):
-        text = _constant(call.args[0])
-        name, _, rest = text.partition(" is not set. ")
-        if rest:
-            found[name] = rest
-    return found
+def kept(folders: Sequence[Path], cache: Path) -> Backend:
+    """read(), from that file if it has been read before and nothing has changed since."""
+    digest = _digest(folders)
+    # A cache that is damaged, or of another version, is as good as none.
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        known = json.loads(cache.read_text("utf-8"))
+        if known["digest"] == digest:
+            return _backend(folders, known["facts"])
+    facts = _facts(folders)
+    # A checkout that cannot be written to is read anew each time.
+    with suppress(OSError):
+        write_text(cache, json.dumps({"digest": digest, "facts": facts}))
+    return _backend(folders, facts)
 
 
-def _render_values(text: str) -> dict[str, str]:
-    """Where render.yaml takes each variable from."""
-    services = (yaml.safe_load(text) or {}).get("services", []) if text else []
-    values: dict[str, str] = {}
-    for entry in (entry for service in services for entry in service.get("envVars", [])):
-        source = entry.get("fromDatabase") or entry.get("fromService") or {}
-        if "value" in entry:
-            values[entry["key"]] = f"`{entry['value']}`"
-        elif entry.get("generateValue"):
-            values[entry["key"]] = "generated"
-        elif source:
-            values[entry["key"]] = f"from `{source['name']}`"
-    return values
+def _digest(folders: Sequence[Path]) -> str:
+    """Changes with whatever the answer depends on."""
+    seen = hashlib.sha256(sys.version.encode())
+    packages = Path(sysconfig.get_path("purelib"))
+    seen.update(f"{packages} {packages.stat().st_mtime_ns}".encode())
+    for folder in (*folders, _PROGRAM):
+        for name in files_of(folder):
+            content = (folder / name).read_bytes()
+            seen.update(f"\0{name}\0{len(content)}\0".encode() + content)
+    return seen.hexdigest()
 
 
-def _functions(parent: ast.Module | ast.ClassDef) -> list[_Function]:
-    return [node for node in parent.body if isinstance(node, _Function)]
+def read(folders: Sequence[Path]) -> Backend:
+    """What the last of these projects offers, the others being earlier states of it.
+
+    Raises NotReadable.
+    """
+    return _backend(folders, _facts(folders))
 
 
-def _calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
-    """The calls of that function or method, in the order of the source."""
-    calls = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == name
-    ]
-    yield from sorted(calls, key=lambda call: (call.lineno, call.col_offset))
-
-
-def _reads_body(function: _Function, methods: Mapping[str, _Function]) -> bool:
-    """Whether a method, or one of its own that it calls, makes a serializer of the request."""
-    names = {
-        node.attr
-        for node in ast.walk(function)
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"
-    }
-    called = [
-        methods[name] for name in names & set(methods) if methods[name] is not function
-    ]
-    return any(
-        word.arg == "data"
-        for each in [function, *called]
-        for call in _calls(each, "get_serializer")
-        for word in call.keywords
+def _backend(folders: Sequence[Path], facts: Mapping[str, Any]) -> Backend:
+    render = {name: words for name, words, _ in _blueprint(folders[-1])}
+    names = [{variable["name"] for variable in each} for each in facts["variables"]]
+    return Backend(
+        tuple(
+            Endpoint(**{**point, "body": tuple(point["body"])})
+            for point in facts["endpoints"]
+        ),
+        tuple(
+            Setting(
+                Variable(**variable),
+                render.get(variable["name"], ""),
+                since=next(
+                    number for number, each in enumerate(names) if variable["name"] in each
+                ),
+            )
+            for variable in facts["variables"][-1]
+        ),
     )
 
 
-def _docstring(node: _Function | ast.ClassDef) -> str:
-    return " ".join((ast.get_docstring(node) or "").split())
+def _facts(folders: Sequence[Path]) -> Any:
+    """What the program answers about these projects."""
+    order = {"ours": str(ROOT), "projects": [_order(folder) for folder in folders]}
+    # -P: whatever the current folder is, nothing in it may be taken for a module.
+    argv = [sys.executable, "-P", "-m", "tools.site.introspection"]
+    try:
+        done = subprocess.run(
+            argv,
+            input=json.dumps(order),
+            env=contract.without_steering(os.environ)
+            | {
+                "PYTHONPATH": str(ROOT),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONIOENCODING": "utf-8",
+            },
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NotReadable(f"{folders[-1].name}: no answer after {_SECONDS} s") from error
+    if done.returncode:
+        raise NotReadable(f"{folders[-1].name}: {_last_words(done.stderr)}")
+    return json.loads(done.stdout)
 
 
-def _constant(node: ast.expr | None) -> str:
-    return str(node.value) if isinstance(node, ast.Constant) else ""
+def _last_words(log: str) -> str:
+    return " ".join(log.strip().splitlines()[-1:]) or "it ended without a word"
 
 
-def _literal_keys(node: ast.AST) -> list[str]:
-    return [_constant(key) for key in node.keys] if isinstance(node, ast.Dict) else []
+def _order(folder: Path) -> dict[str, Any]:
+    """How the program is told about one project. Raises NotReadable."""
+    try:
+        found = project.find(folder, sys.executable)
+    except NotYet as error:
+        raise NotReadable(f"{folder.name}: {error}") from error
+    return {
+        "backend": str(found.backend.resolve()),
+        "settings": found.settings_module,
+        "values": {name: value for name, _, value in _blueprint(folder)},
+    }
 
 
-def _names(node: ast.Assign) -> list[str]:
-    return [target.id for target in node.targets if isinstance(target, ast.Name)]
+def _blueprint(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Each variable that render.yaml sets: its name, from where in words, a likely value."""
+    file = folder / "render.yaml"
+    blueprint = yaml.safe_load(file.read_text("utf-8")) if file.is_file() else {}
+    for part in [*blueprint.get("services", []), *blueprint.get("envVarGroups", [])]:
+        for entry in part.get("envVars", []):
+            if "key" in entry:
+                yield (entry["key"], *_source(entry))
 
 
-def _assigned(cls: ast.ClassDef, name: str) -> ast.expr | None:
-    for node in cls.body:
-        if isinstance(node, ast.Assign) and name in _names(node):
-            return node.value
-    return None
-
-
-def _is_read_only(value: ast.expr) -> bool:
-    text = ast.unparse(value)
-    return "read_only=True" in text or "SerializerMethodField(" in text
+def _source(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """Where a variable's value comes from, in words, and what it may look like."""
+    if "value" in entry:
+        return f"`{entry['value']}`", str(entry["value"])
+    if entry.get("generateValue"):
+        return "generated", _GENERATED
+    if source := entry.get("fromDatabase"):
+        return f"from `{source['name']}`", _DATABASE
+    if source := entry.get("fromService"):
+        return f"from `{source['name']}`", _SERVICE
+    return "set by hand in Render's dashboard", _GENERATED

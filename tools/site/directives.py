@@ -25,6 +25,7 @@ from markdown.preprocessors import Preprocessor
 
 from course import ROOT
 from tools.site import blocks, compare, listings, tables
+from tools.site.backend import NotReadable
 from tools.site.glossary import definitions
 from tools.site.listings import Page
 from tools.site.pages import Block, Directive, Fence, Heading, PageError, Prose, parse
@@ -125,7 +126,7 @@ def _followed(directive: Directive, page: Page) -> Iterator[str]:
     try:
         rule = _checked(directive)
         made = rule.make(directive, page)
-    except (listings.BadReference, tables.NoDefinition) as error:
+    except (listings.BadReference, tables.NoDefinition, NotReadable) as error:
         raise DirectiveError(_located(directive, str(error))) from None
     yield ""
     for line in made:

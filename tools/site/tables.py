@@ -1,8 +1,8 @@
 """Makes the tables of the reference pages from where their contents are defined.
 
-Events, close codes, addresses and settings come from the last step's code, read by
-tools.backend; what they mean in words, from docstrings and from the check items; commands
-from the command line's own parser; checks from the checklists. Nothing is listed here.
+Events and close codes come from the contract, endpoints and settings from Django itself
+(tools.site.backend), commands from the command line's own parser, checks from the
+checklists. Nothing is listed here.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from collections.abc import Iterable, Sequence
 
 import course
 from checks.items import Item, items_of
-from course import Step
+from course import Step, contract
+from course.contract import Frame
 from course.files import files_of
-from tools.site.backend import Backend
+from tools.site.backend import last_backend
 from tools.site.differences import is_test, text_of
+from tools.site.introspection import Variable
 from tools.site.listings import Page
 from tools.site.pages import Directive
 from workshop import cli
@@ -38,47 +40,60 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def events(directive: Directive, page: Page) -> list[str]:
     """The events that are sent to people, and what else a consumer sends."""
-    last = course.steps()[-1]
-    backend = Backend(last)
     sent = table(
-        ["`type`", "`data`", "sent", "since"],
+        ["`type`", "`data`", "sent", "checked by", "since"],
         (
-            [_code(event.kind), _codes(event.data), _moment(event), _since(event.kind)]
-            for event in backend.events()
+            [*_described(frame), _checked_by(frame.kind), _first_step(frame.kind)]
+            for frame in contract.EVENTS.values()
         ),
     )
     own = table(
-        ["`type`", "beside it", "sent by", "since"],
+        ["`type`", "beside it", "sent", "since"],
         (
-            [
-                _code(frame.kind),
-                _codes(frame.fields),
-                f"{_code(frame.method + '()')}. {frame.moment}",
-                _since(frame.kind),
-            ]
-            for frame in backend.frames()
+            [*_described(frame), _first_step(frame.kind)]
+            for frame in contract.FRAMES.values()
         ),
     )
     return [*sent, "", "Sent to one socket, by its own consumer:", "", *own]
 
 
-def _moment(event: object) -> str:
-    """When an event is sent: the sentence of the check that proves it, or the docstring."""
-    kind = getattr(event, "kind", "")
-    sentences = [item.title for item in _items() if kind in item.events]
-    return sentences[0] if sentences else getattr(event, "receiver", "")
+def _described(frame: Frame) -> list[str]:
+    fields = [_with_parts(*field) for field in frame.fields.items()]
+    return [_code(frame.kind), _codes(fields), frame.sent]
+
+
+def _checked_by(kind: str) -> str:
+    """Links to the items that prove an event."""
+    return ", ".join(
+        f"[{_code(item.id)}](checks.md#{course.step(item.step).slug})"
+        for item in _items()
+        if kind in item.events
+    )
+
+
+def _with_parts(field: str, parts: Sequence[str]) -> str:
+    """`sender{id, username}` for an object, the bare name for anything else."""
+    return f"{field}{{{', '.join(parts)}}}" if parts else field
 
 
 def close_codes(directive: Directive, page: Page) -> list[str]:
-    """The codes of our own, where they are sent, and the checks that expect them."""
-    rows = []
-    for code, method in Backend(course.steps()[-1]).close_codes():
-        checks = [_reference(item) for item in _items() if code in item.close_codes]
-        rows.append([_code(str(code)), _code(method + "()"), "<br>".join(checks)])
+    """The codes of our own, what they mean, and the checks that prove them."""
     refused = [_reference(item) for item in _items() if item.handshake]
     if not refused:
-        raise NoDefinition("no check speaks of a refusal in the handshake")
-    lines = table(["code", "sent by", "when"], rows)
+        raise NoDefinition("no check is about a refusal in the handshake")
+    lines = table(
+        ["code", "meaning", "checked by"],
+        (
+            [
+                _code(str(code)),
+                meaning,
+                "<br>".join(
+                    _reference(item) for item in _items() if code in item.close_codes
+                ),
+            ]
+            for code, meaning in contract.CLOSE_CODES.items()
+        ),
+    )
     return [*lines, "", *(f"- {sentence}" for sentence in refused)]
 
 
@@ -94,7 +109,7 @@ def endpoints(directive: Directive, page: Page) -> list[str]:
                 _codes(point.body) or "none",
                 "yes" if point.needs_token else "no",
             ]
-            for point in Backend(course.steps()[-1]).endpoints()
+            for point in last_backend().endpoints
         ),
     )
 
@@ -105,15 +120,23 @@ def settings(directive: Directive, page: Page) -> list[str]:
         ["variable", "default", "in production", "on Render", "since"],
         (
             [
-                _code(variable.name),
-                _code(variable.default) if variable.default else "none",
-                f"Needed. {variable.demanded}" if variable.demanded else "may be left out",
-                variable.render or "not set by us",
-                _since(variable.name),
+                _code(setting.variable.name),
+                _code(setting.variable.default) if setting.variable.default else "none",
+                _in_production(setting.variable),
+                setting.render or "not set by us",
+                f"step {course.steps()[setting.since].number}",
             ]
-            for variable in Backend(course.steps()[-1]).variables()
+            for setting in last_backend().settings
         ),
     )
+
+
+def _in_production(variable: Variable) -> str:
+    """Whether production needs a variable, in the words of the settings that lack it."""
+    if not variable.demanded:
+        return "may be left out"
+    said = variable.demanded.removeprefix(f"{variable.name} is not set. ")
+    return f"Needed. {_sentence(said)}"
 
 
 def commands(directive: Directive, page: Page) -> list[str]:
@@ -188,13 +211,17 @@ def _reference(item: Item) -> str:
     return f"{item.title} ([step {item.step}](checks.md#{page}))"
 
 
-def _since(word: str) -> str:
-    """The first step whose code has that word in quotes."""
-    quoted = re.compile(rf"""["']{re.escape(word)}["']""")
+def _first_step(kind: str) -> str:
+    """The first step that sends frames of a kind: the first whose code has it in quotes.
+
+    A search of the text is enough. The kind has to be in the source of whatever sends it,
+    in any module, and to watch every step send it would take a server for each.
+    """
+    quoted = re.compile(rf"""["']{re.escape(kind)}["']""")
     for step in course.steps():
         if any(quoted.search(text) for text in _sources(step)):
             return f"step {step.number}"
-    raise NoDefinition(f"no step has {word!r}")
+    raise NoDefinition(f"no step sends {kind!r}")
 
 
 def _sources(step: Step) -> Iterable[str]:
