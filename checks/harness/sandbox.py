@@ -88,15 +88,26 @@ class Sandbox:
         return text.replace(str(self.project.root), str(self.original.root))
 
     def place_in(self, traceback: str) -> Place | None:
-        """The last line of the learner's own code in a traceback (or SyntaxError)."""
-        for file, line, symbol in reversed(_FRAME.findall(traceback)):
-            for root in (self.project.root, self.original.root):
-                path = Path(file)
-                if path.is_relative_to(root) and "site-packages" not in path.parts:
-                    relative = path.relative_to(root).as_posix()
-                    return Place(
-                        relative, int(line), "" if symbol == "<module>" else symbol
-                    )
+        """The last line of the learner's own code in a traceback (or SyntaxError).
+
+        manage.py calls everything, so it is the place only if the error is raised there.
+        """
+        frames = _FRAME.findall(traceback)
+        for file, line, symbol in reversed(frames):
+            own = self._own(Path(file))
+            if own and (own != self._manage or (file, line, symbol) == frames[-1]):
+                return Place(own, int(line), "" if symbol == "<module>" else symbol)
+        return None
+
+    @property
+    def _manage(self) -> str:
+        return self.project.relative(self.project.backend / "manage.py")
+
+    def _own(self, path: Path) -> str | None:
+        """A file of the learner's, as a relative path; None for everybody else's."""
+        for root in (self.project.root, self.original.root):
+            if path.is_relative_to(root) and "site-packages" not in path.parts:
+                return path.relative_to(root).as_posix()
         return None
 
     def close(self) -> None:
