@@ -120,6 +120,15 @@ def test_asgi_is_in_the_package_that_holds_it(
     assert project(tmp_path, repr(settings), tree).asgi == asgi
 
 
+def test_place_of_two_branches_is_the_first(tmp_path: Path) -> None:
+    """An `if` that chooses a value is one place, and what comes before it is another."""
+    text = "X = 0\nif DEBUG:\n    X = 1\nelse:\n    X = 2\n"
+    files = {"backend/numeneon/settings.py": text}
+    found = project(tmp_path, "'numeneon.settings'", files)
+
+    assert found.setting("X").line == 3
+
+
 def test_reading_settings_leaves_no_trace(tmp_path: Path) -> None:
     """Asking a fresh process for a setting writes nothing into the project."""
     files = {"backend/numeneon/settings.py": "ASGI_APPLICATION = 'a.' + str('b')\n"}

@@ -156,6 +156,8 @@ def _comma(log: str, project: Project) -> Cause | None:
 def _named(log: str, found: str, project: Project) -> Cause | None:
     """The first telling error whose names the settings or the project's files hold."""
     for line in _TELLING.findall(log):
+        if "cannot import name" in line:
+            continue  # said of the import statement, which the traceback shows
         names = sorted(_QUOTED.findall(line), key=len, reverse=True)
         for name in names:
             if text := _text_in_settings(name, project):

@@ -74,10 +74,14 @@ class Project:
         return apps[-1].file if apps else module_file(self.backend, self.settings_module)
 
     def setting(self, name: str) -> Place:
-        """Where a setting gets its value, or the file it belongs into."""
-        found = self.settings.assignments(name)
-        if found:
-            return Place(self.relative(found[-1].file), found[-1].line, name)
+        """Where a setting gets its value, or the file it belongs into.
+
+        What is read last counts; of the branches of one `if` the first is named.
+        """
+        if found := self.settings.assignments(name):
+            last = (found[-1].file, found[-1].block)
+            first = next(one for one in found if (one.file, one.block) == last)
+            return Place(self.relative(first.file), first.line, name)
         return Place(self.relative(self.settings_file), symbol=name)
 
     @property

@@ -29,11 +29,15 @@ class Text:
 
 @dataclass(frozen=True)
 class Assignment:
-    """A statement that gives a setting its value, or changes it."""
+    """A statement that gives a setting its value, or changes it.
+
+    `block` is the line of the statement around it, such as an `if`, or its own.
+    """
 
     file: Path
     line: int
     value: ast.expr | None
+    block: int
 
 
 def read(path: Path) -> str:
@@ -73,20 +77,20 @@ class SettingsFiles:
     @property
     def files(self) -> list[Path]:
         """The files that are read, in the order of their first statement."""
-        return list(dict.fromkeys(file for file, _ in self._statements))
+        return list(dict.fromkeys(file for file, _, _ in self._statements))
 
     def assignments(self, name: str) -> list[Assignment]:
         """Where a setting is assigned or changed, in the order in which that happens."""
         return [
-            Assignment(file, node.lineno, _value(node))
-            for file, node in self._statements
+            Assignment(file, node.lineno, _value(node), block)
+            for file, node, block in self._statements
             if name in _names(node)
         ]
 
     def texts(self) -> Iterator[Text]:
         """Every text in the settings; two that only a comma would separate are one."""
         sources = {file: read(file) for file in self.files}
-        for file, node in self._statements:
+        for file, node, _ in self._statements:
             for child in _without_blocks(node):
                 if isinstance(child, ast.Constant) and isinstance(child.value, str):
                     pieces = _pieces(sources[file], child)
@@ -94,13 +98,17 @@ class SettingsFiles:
 
     def _of(
         self, module: str, wanted: set[str] | None, above: tuple[str, ...]
-    ) -> Iterator[tuple[Path, ast.stmt]]:
-        """The statements of a module, or only those that assign one of the names wanted."""
+    ) -> Iterator[tuple[Path, ast.stmt, int]]:
+        """The statements of a module, or only those that assign one of the names wanted.
+
+        Each with its file, and the line of the statement of the module that holds it.
+        """
         file = module_file(self.backend, module)
         if module in above or not file.is_file():
             return
         above = (*above, module)
-        for node in _flat(parsed(file).body):
+        inside = ((node, top) for top in parsed(file).body for node in _flat([top]))
+        for node, top in inside:
             if isinstance(node, ast.ImportFrom):
                 names = {alias.name for alias in node.names}
                 source = _absolute(module, file, node)
@@ -110,7 +118,7 @@ class SettingsFiles:
                     dotted = ".".join(path.relative_to(self.backend).with_suffix("").parts)
                     yield from self._of(dotted, wanted, above)
             elif wanted is None or wanted & _names(node):
-                yield file, node
+                yield file, node, top.lineno
 
 
 def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
