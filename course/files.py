@@ -7,11 +7,13 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-# Never a part of a project's source: caches, environments, other tools' records.
-SKIPPED_FOLDERS = {
+# What belongs to a project, in one place; who wants something else says so by name.
+
+# Never a part of a project: caches, environments, other tools' records.
+_FOREIGN_FOLDERS = {
     ".git",
     ".hg",
     ".idea",
@@ -25,15 +27,23 @@ SKIPPED_FOLDERS = {
     "__pycache__",
     "htmlcov",
     "node_modules",
-    "staticfiles",
     "venv",
 }
+# What `collectstatic` makes from the project can be made again: it needs no backup, and a
+# change there is not a save. A scratch copy has it, because some storages read it.
+_COLLECTED_FOLDERS = {"staticfiles"}
+SKIPPED_FOLDERS = _FOREIGN_FOLDERS | _COLLECTED_FOLDERS
+# What a running project writes. A backup holds logs, and databases where asked for; a
+# check reads neither, and neither is a save.
 DATABASE = re.compile(r"\.(sqlite3?|db)(-(journal|wal|shm))?$")
 # A learner's project has its own, no snapshot's: they are no part of what is compared.
 OWN_FILES = ("README.md", ".gitignore")
+_LOG = re.compile(r"\.log(\.\d+|-\w+)?$")
 _SKIPPED_FILES = re.compile(
     r"(\.py[cod]|\.sw[op]|~|^\.DS_Store|^Thumbs\.db|^\.coverage(\..*)?)$"
 )
+# Files that an editor keeps for a moment beside the one that it writes.
+_MOMENTARY = (".swp", ".swx", "~", ".tmp", ".DS_Store", ".pyc", ".pyo")
 
 
 def is_environment(folder: str) -> bool:
@@ -60,6 +70,57 @@ def files_of(root: Path, *, databases: bool = False) -> list[str]:
                 continue
             found.append(Path(folder, name).relative_to(root).as_posix())
     return sorted(found)
+
+
+def tree_to_judge(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder below `root`, itself first, with the names of the files a check reads.
+
+    Folders come even if they are empty: a project may write its log into one. Links to
+    folders of the project are followed, since an app may be one.
+    """
+    linked: set[str] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in _FOREIGN_FOLDERS
+            and not is_environment(os.path.join(folder, name))
+            and not _leads_away(Path(folder, name), root, linked)
+        )
+        yield Path(folder), [name for name in sorted(names) if _is_read(name)]
+
+
+def _leads_away(folder: Path, root: Path, linked: set[str]) -> bool:
+    """Whether a folder is a link out of the project, in a circle, or to where one led before.
+
+    `linked` remembers where links led, so that every walk has an end.
+    """
+    if not folder.is_symlink():
+        return False
+    target = folder.resolve()
+    circle = folder.parent.resolve().is_relative_to(target)
+    if circle or not target.is_relative_to(root.resolve()) or str(target) in linked:
+        return True
+    linked.add(str(target))
+    return False
+
+
+def _is_read(name: str) -> bool:
+    return not (_SKIPPED_FILES.search(name) or DATABASE.search(name) or _LOG.search(name))
+
+
+def is_source(project: Path, path: str) -> bool:
+    """Whether a change of this path, below the folder `project`, can change a verdict."""
+    try:
+        inside = Path(path).relative_to(project)
+    except ValueError:
+        return False
+    if path.endswith(_MOMENTARY) or _LOG.search(path) or DATABASE.search(path):
+        return False
+    if SKIPPED_FOLDERS & set(inside.parts):
+        return False
+    folders = [project / parent for parent in inside.parents if parent != Path()]
+    return not any(is_environment(str(folder)) for folder in folders)
 
 
 def is_executable(path: Path) -> bool:

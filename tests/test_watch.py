@@ -97,33 +97,6 @@ def test_verdicts_are_remembered(home: Home, script: list[str]) -> None:
     assert load(home).current() == home.steps[1]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "backend/__pycache__/views.cpython-311.pyc",
-        "backend/db.sqlite3",
-        "backend/db.sqlite3-journal",
-        ".git/index",
-        "my-env/lib/site.py",
-        "backend/.views.py.swp",
-        "backend/debug.log",
-    ],
-)
-def test_noise_is_not_a_save(name: str, tmp_path: Path) -> None:
-    """What servers, editors and Git write does not start a check."""
-    write_tree(tmp_path, {"my-env/pyvenv.cfg": ""})
-
-    assert not watch.is_source(tmp_path, str(tmp_path / name))
-
-
-@pytest.mark.parametrize(
-    "name", ["backend/views.py", "requirements.txt", ".env", "render.yaml"]
-)
-def test_sources_are_saves(name: str, tmp_path: Path) -> None:
-    """Code and settings do."""
-    assert watch.is_source(tmp_path, str(tmp_path / name))
-
-
 @pytest.mark.parametrize("polling", ["0", "1"])
 def test_real_save_is_noticed(
     polling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

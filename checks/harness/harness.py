@@ -8,10 +8,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from checks.errors import NotYet, Place
+from checks.errors import EnvironmentFault, NotYet, Place
 from checks.harness import services
+from checks.harness.causes import cause_of
 from checks.harness.latency_proxy import LatencyProxy
-from checks.harness.logs import last_words
 from checks.harness.resources import Resources
 from checks.harness.sandbox import Sandbox
 from checks.harness.services import Service
@@ -47,8 +47,8 @@ class Harness(Resources):
         """The environment of a process that runs the learner's code (see probes/guard).
 
         `layer` is a CHANNEL_LAYERS entry or "project"; `database` a path, or "verify"
-        with `database_is`; `middleware` goes in front of the project's; `variables` are
-        set on top, and None removes one.
+        with `database_is`; `middleware` goes in front of the project's; `throttled` keeps
+        the project's limits of requests; `variables` are set on top, None removes one.
         """
         variables = plan.pop("variables", {})
         whole = {
@@ -127,14 +127,19 @@ class Harness(Resources):
 
     def crash(
         self, process: Process, what: str, expected: str = "", todo: str = ""
-    ) -> NotYet:
-        """The news that a process died: its last words, and the learner's line in them."""
-        log = process.log()
+    ) -> NotYet | EnvironmentFault:
+        """The news that a process died: its last words, and the place that has to change.
+
+        It is an EnvironmentFault if the project's Python lacks what the project asks for.
+        """
+        cause = cause_of(process.log(), self.sandbox)
+        if cause.environment:
+            return EnvironmentFault(cause.found, todo=cause.todo)
         return NotYet(
-            f"{what}: {last_words(self.sandbox.as_learner(log))}",
+            f"{what}: {cause.found}",
             expected=expected,
-            look_at=self.place_in(log),
-            todo=todo or "mend that line, then check again",
+            look_at=cause.look_at,
+            todo=todo or cause.todo,
         )
 
     def place_in(self, traceback: str) -> Place | None:
@@ -149,7 +154,7 @@ class Harness(Resources):
     def _migrate(self) -> Path:
         if self.interpreters.reuse_database(self.database_path):
             return self.database_path
-        argv = ["manage.py", "migrate", "--noinput", "-v", "0"]
+        argv = ["manage.py", "migrate", "--noinput"]  # it prints what it is applying
         process = self.finish(argv, self.env(), seconds=processes.START_SECONDS * 2)
         if process.exit_code:
             raise self.crash(

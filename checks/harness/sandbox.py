@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -11,9 +10,8 @@ from pathlib import Path
 
 from checks.errors import EnvironmentFault, Place
 from checks.harness.project import Project
+from course.files import tree_to_judge
 
-_SKIPPED_FOLDERS = {".git", ".hg", ".tutorial", "node_modules", "__pycache__", ".tox"}
-_SKIPPED_FILES = re.compile(r"\.(pyc|log|sqlite3?|db)(-\w+)?$")
 # A tutorial backend is some hundred files; ten times the generous guess means that
 # somebody pointed the command at a home folder.
 _MOST_FILES = 10_000
@@ -28,6 +26,7 @@ class Sandbox:
         self.original = project
         self.folder = Path(tempfile.mkdtemp(prefix="numeneon-check-")).resolve()
         self._copied: dict[str, tuple[int, int]] = {}
+        self._folders: set[Path] = set()
         root = self.folder / "project"
         self.project = replace(
             project, root=root, backend=root / project.backend.relative_to(project.root)
@@ -41,29 +40,43 @@ class Sandbox:
 
     def refresh(self) -> set[str]:
         """Bring the copy up to date; returns the changed paths, relative to the project."""
-        seen: dict[str, tuple[int, int]] = {}
-        changed = set()
-        for source in _files(self.original.root):
-            name = source.relative_to(self.original.root).as_posix()
+        folders, files = _tree(self.original.root)
+        before = self._copied
+        self._copied = {}
+        self._drop(before.keys() - files.keys())  # a folder may have taken a file's name
+        self._copy_folders(folders)
+        for name, source in files.items():
             try:
                 status = source.stat()
-                seen[name] = (status.st_mtime_ns, status.st_size)
-                if self._copied.get(name) != seen[name]:
+                stamp = (status.st_mtime_ns, status.st_size)
+                if before.get(name) != stamp:
                     self._copy(source, self.project.root / name)
-                    changed.add(name)
+                self._copied[name] = stamp
             except FileNotFoundError:  # an editor's temporary file, or a dangling link
-                seen.pop(name, None)
+                self._drop({name})
             except OSError as error:
                 raise EnvironmentFault(
                     f"cannot read {source}: {error.strerror}",
                     todo="make the file readable for you, then check again",
                 ) from error
-        for name in self._copied.keys() - seen.keys():
+        names = before.keys() | self._copied.keys()
+        self.changed = {
+            name for name in names if before.get(name) != self._copied.get(name)
+        }
+        return self.changed
+
+    def _drop(self, names: set[str]) -> None:
+        for name in names:
             (self.project.root / name).unlink(missing_ok=True)
-            changed.add(name)
-        self._copied = seen
-        self.changed = changed
-        return changed
+
+    def _copy_folders(self, folders: set[Path]) -> None:
+        """Have the same folders, empty ones too: a project may write its log into one."""
+        # What a removed app leaves behind could still be imported, as a namespace package.
+        for gone in self._folders - folders:
+            shutil.rmtree(self.project.root / gone, ignore_errors=True)
+        for folder in folders:
+            (self.project.root / folder).mkdir(parents=True, exist_ok=True)
+        self._folders = folders
 
     def _copy(self, source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -75,41 +88,46 @@ class Sandbox:
         return text.replace(str(self.project.root), str(self.original.root))
 
     def place_in(self, traceback: str) -> Place | None:
-        """The last line of the learner's own code in a traceback (or SyntaxError)."""
-        for file, line, symbol in reversed(_FRAME.findall(traceback)):
-            for root in (self.project.root, self.original.root):
-                path = Path(file)
-                if path.is_relative_to(root) and "site-packages" not in path.parts:
-                    relative = path.relative_to(root).as_posix()
-                    return Place(
-                        relative, int(line), "" if symbol == "<module>" else symbol
-                    )
+        """The last line of the learner's own code in a traceback (or SyntaxError).
+
+        manage.py calls everything, so it is the place only if the error is raised there.
+        """
+        frames = _FRAME.findall(traceback)
+        for file, line, symbol in reversed(frames):
+            own = self._own(Path(file))
+            if own and (own != self._manage or (file, line, symbol) == frames[-1]):
+                return Place(own, int(line), "" if symbol == "<module>" else symbol)
+        return None
+
+    @property
+    def _manage(self) -> str:
+        return self.project.relative(self.project.backend / "manage.py")
+
+    def _own(self, path: Path) -> str | None:
+        """A file of the learner's, as a relative path; None for everybody else's."""
+        for root in (self.project.root, self.original.root):
+            if path.is_relative_to(root) and "site-packages" not in path.parts:
+                return path.relative_to(root).as_posix()
         return None
 
     def close(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _files(root: Path) -> list[Path]:
-    found: list[Path] = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in _SKIPPED_FOLDERS
-            and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
-        )
-        for name in sorted(names):
-            path = Path(folder, name)
-            if _SKIPPED_FILES.search(name) or _too_large(path):
-                continue
-            found.append(path)
-        if len(found) > _MOST_FILES:
+def _tree(root: Path) -> tuple[set[Path], dict[str, Path]]:
+    """The folders of a project, as relative paths, and by name its files worth a copy."""
+    folders: set[Path] = set()
+    files: dict[str, Path] = {}
+    for folder, names in tree_to_judge(root):
+        folders.add(folder.relative_to(root))
+        paths = (folder / name for name in names)
+        files |= {p.relative_to(root).as_posix(): p for p in paths if not _too_large(p)}
+        if len(files) > _MOST_FILES:
             raise EnvironmentFault(
                 f"{root} holds more than {_MOST_FILES:,} files",
                 todo="name the project's own folder with --project",
             )
-    return found
+    return folders, files
 
 
 def _too_large(path: Path) -> bool:

@@ -6,14 +6,12 @@ from typing import Any
 
 from checks.errors import NotYet, Place
 from checks.harness.harness import Harness
-from checks.harness.project import read
 from checks.harness.servers import runserver
 from checks.items import Checklist
 from course import processes
 from course.processes import Process
 
-_SETTINGS = "backend/numeneon/settings.py"
-_LAYERS = f"{_SETTINGS}::CHANNEL_LAYERS"
+_TALKS_TO_REDIS = "a layer that talks to the Redis that REDIS_URL names"
 # Five seconds, after which redis-py and channels-redis lose patience by default, and the
 # time that a listener takes on a busy machine before it begins to wait.
 _IDLE_SECONDS = 7.5
@@ -38,27 +36,16 @@ def _load(harness: Harness) -> Any:
     try:
         return _probe(harness, "check_settings")
     except NotYet as error:
-        if error.look_at:
-            raise
         raise NotYet(
             error.found,
             expected="Django sets itself up: it can import every app of INSTALLED_APPS",
-            look_at=_place(harness, "INSTALLED_APPS"),
-            todo="take out what is not there yet, or mend its name",
+            look_at=error.look_at or harness.project.setting("INSTALLED_APPS"),
+            todo=error.todo,
         ) from error
 
 
 checklist = Checklist(2, prefetch=[_settings, lambda harness: runserver(harness)])
 item = checklist.item
-
-
-def _place(harness: Harness, symbol: str) -> Place:
-    """Where that setting stands in the settings file, or belongs."""
-    lines = read(harness.project.settings_file).splitlines()
-    line = next(
-        (n for n, text in enumerate(lines, 1) if text.lstrip().startswith(symbol)), None
-    )
-    return Place(harness.project.relative(harness.project.settings_file), line, symbol)
 
 
 @item("settings.load")
@@ -69,7 +56,7 @@ def settings_load(harness: Harness) -> None:
 
 @item("settings.daphne-first", needs=["settings.load"])
 def daphne_comes_first(harness: Harness) -> None:
-    """Daphne is installed and stands before `django.contrib.staticfiles`."""
+    """Daphne is installed and comes before `django.contrib.staticfiles`."""
     apps = _settings(harness)["apps"]
     static = "django.contrib.staticfiles"
     if "daphne" not in apps:
@@ -81,20 +68,8 @@ def daphne_comes_first(harness: Harness) -> None:
     raise NotYet(
         found,
         expected=f'"daphne" before "{static}": its `runserver` speaks WebSocket',
-        look_at=_place(harness, "INSTALLED_APPS"),
+        look_at=harness.project.setting("INSTALLED_APPS"),
     )
-
-
-@item("settings.channels-installed", needs=["settings.load"])
-def channels_is_an_app(harness: Harness) -> None:
-    """Channels is among the installed apps."""
-    apps = _settings(harness)["apps"]
-    if "channels" not in apps:
-        raise NotYet(
-            f"the installed apps are {', '.join(apps)}",
-            expected='"channels" among them',
-            look_at=_place(harness, "INSTALLED_APPS"),
-        )
 
 
 @item("settings.asgi-application", needs=["settings.load"])
@@ -103,14 +78,14 @@ def asgi_application_can_be_imported(harness: Harness) -> None:
     asgi = _settings(harness)["asgi"]
     expected = f'ASGI_APPLICATION = "{harness.project.package}.asgi.application"'
     if asgi["setting"] is None:
-        place = _place(harness, "ASGI_APPLICATION")
+        place = harness.project.setting("ASGI_APPLICATION")
         raise NotYet("there is no ASGI_APPLICATION", expected=expected, look_at=place)
     if asgi["error"]:
         raise NotYet(
             f"importing {asgi['setting']}: {harness.sandbox.as_learner(asgi['error'])}",
             expected=expected,
             look_at=harness.place_in(asgi["traceback"])
-            or _place(harness, "ASGI_APPLICATION"),
+            or harness.project.setting("ASGI_APPLICATION"),
         )
 
 
@@ -123,7 +98,7 @@ def runserver_is_daphne(harness: Harness) -> None:
         raise NotYet(
             f"runserver printed:\n{harness.sandbox.as_learner(server.process.log())}",
             expected="Starting ASGI/Daphne development server",
-            look_at=_place(harness, "INSTALLED_APPS"),
+            look_at=harness.project.setting("INSTALLED_APPS"),
         )
     answer = server.ask("GET", "/api/auth/me/")
     if answer.status != 401:
@@ -132,7 +107,7 @@ def runserver_is_daphne(harness: Harness) -> None:
             f"{harness.sandbox.as_learner(server.process.log(4))}",
             expected="401, as before: nobody is logged in",
             look_at=harness.place_in(server.process.log())
-            or _place(harness, "ASGI_APPLICATION"),
+            or harness.project.setting("ASGI_APPLICATION"),
         )
 
 
@@ -147,17 +122,42 @@ def default_layer_carries_a_message(harness: Harness) -> None:
             raise NotYet(
                 f"sent to a {way}: {seen[way] or 'nothing arrived'}",
                 expected="what was sent",
-                look_at=_place(harness, "CHANNEL_LAYERS"),
+                look_at=harness.project.setting("CHANNEL_LAYERS"),
             )
 
 
-def _layer_fault(harness: Harness, seen: dict[str, Any]) -> NotYet:
+def _layer_fault(
+    harness: Harness,
+    seen: dict[str, Any],
+    expected: str = "a channel layer that works without any other service",
+) -> NotYet:
+    """The news that the layer failed, with the setting and the line that caused it."""
+    layer = seen.get("config") or {}
+    own = harness.place_in(seen.get("traceback", ""))
+    if layer.get("why") and not own:
+        found = f'CHANNEL_LAYERS["default"]["BACKEND"]: {layer["why"]}'
+        if alike := layer.get("alike"):
+            todo = f'write "{alike}"'
+        else:
+            todo = "correct the name, or install the package that it belongs to"
+        place = _text_place(harness, str(layer["backend"]))
+        return NotYet(
+            found, expected="the dotted path of a channel layer", look_at=place, todo=todo
+        )
     return NotYet(
         harness.sandbox.as_learner(seen["error"]),
-        expected="a channel layer that works without any other service",
-        look_at=harness.place_in(seen.get("traceback", ""))
-        or _place(harness, "CHANNEL_LAYERS"),
+        expected=expected,
+        look_at=own or harness.project.setting("CHANNEL_LAYERS"),
     )
+
+
+def _text_place(harness: Harness, text: str) -> Place:
+    """The line of the settings that holds this text, else that of CHANNEL_LAYERS."""
+    for found in harness.project.settings.texts():
+        if text and found.value == text:
+            file = harness.project.relative(found.file)
+            return Place(file, found.line, f'"{text}"')
+    return harness.project.setting("CHANNEL_LAYERS")
 
 
 @item("settings.redis-url", needs=["settings.layer"])
@@ -165,14 +165,49 @@ def redis_url_switches_the_layer(harness: Harness) -> None:
     """Setting `REDIS_URL` switches the default layer to Redis; an empty one does not."""
     for url, memory in (("redis://127.0.0.1:9/0", False), ("", True)):
         layer = _probe(harness, "check_settings", REDIS_URL=url)["layer"]
+        if not memory:
+            _judge_hosts(harness, layer.get("config") or {})
         if layer.get("error"):
-            raise _layer_fault(harness, layer)
+            raise _layer_fault(harness, layer, _TALKS_TO_REDIS)
         if layer["memory"] != memory:
             raise NotYet(
                 f"with REDIS_URL={url!r} the default layer is {layer['class']}",
-                expected="the layer in memory" if memory else "a layer that talks to Redis",
-                look_at=_place(harness, "CHANNEL_LAYERS"),
+                expected="the layer in memory" if memory else _TALKS_TO_REDIS,
+                look_at=harness.project.setting("CHANNEL_LAYERS"),
             )
+
+
+def _judge_hosts(harness: Harness, config: dict[str, Any]) -> None:
+    """The `hosts` of a layer of channels-redis must be there, and a list.
+
+    The layers themselves say little: one of them drops keys that it does not know and goes
+    to localhost, where another Redis may answer; a text is refused by the first message.
+    """
+    if not str(config.get("backend")).startswith("channels_redis."):
+        return
+    where = 'CHANNEL_LAYERS["default"]["CONFIG"]'
+    hosts, keys = config["hosts"], config["keys"]
+    if hosts == "list":
+        return
+    wrong = next((key for key in keys if key.lower() in ("hosts", "host", "url")), None)
+    if hosts is not None:
+        found, key = f'{where}["hosts"] is one {hosts}', "hosts"
+        todo = "put it between brackets: [redis_url]"
+    elif wrong:
+        found, key = (
+            f'{where} has the key "{wrong}", which channels-redis does not know',
+            wrong,
+        )
+        todo = f'write "hosts" instead of "{wrong}"'
+    else:
+        found, key = f'{where} has no "hosts", so the layer connects to localhost:6379', ""
+        todo = 'add "hosts": [redis_url]'
+    raise NotYet(
+        found,
+        expected='"hosts": a list with the address in REDIS_URL',
+        look_at=_text_place(harness, key),
+        todo=todo,
+    )
 
 
 @item("settings.redis-crosses", needs=["settings.redis-url"])
@@ -183,7 +218,7 @@ def message_crosses_processes(harness: Harness) -> None:
         raise NotYet(
             f"a process listened to a group, another one sent to it: {_say(harness, heard)}",
             expected="the message arrives in the other process",
-            look_at=_place(harness, "CHANNEL_LAYERS"),
+            look_at=harness.project.setting("CHANNEL_LAYERS"),
         )
 
 
@@ -199,7 +234,7 @@ def idle_listeners_live(harness: Harness) -> None:
             f"{len(lost)} of {len(heard)} idle listeners lost the message: "
             f"{_say(harness, lost[:1])}",
             expected="a connection may be silent for as long as it likes",
-            look_at=_place(harness, "CHANNEL_LAYERS"),
+            look_at=harness.project.setting("CHANNEL_LAYERS"),
             todo="use channels_redis.pubsub.RedisPubSubChannelLayer, or give the core layer's "
             "host a socket_timeout of None",
         )
@@ -220,7 +255,7 @@ def _tell_listeners(
     seen = harness.result_of(listener, seconds=20)
     for report in (told, seen):
         if report.get("error"):
-            raise _layer_fault(harness, report)
+            raise _layer_fault(harness, report, _TALKS_TO_REDIS)
     return seen["heard"]
 
 

@@ -12,6 +12,8 @@ import os
 import sys
 import traceback
 
+from check_settings import layer_config
+
 _PATIENCE = 5
 
 
@@ -74,6 +76,7 @@ async def _run(task, arguments):
         return {
             "error": f"{type(error).__name__}: {error}",
             "traceback": traceback.format_exc(),
+            "config": layer_config(),
         }
 
 

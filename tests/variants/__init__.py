@@ -69,6 +69,31 @@ def correct(item: str, label: str, *edits: Edit, python: str | None = None) -> V
     return Variant(item, label, edits, passes=True, python=python)
 
 
+def settings_in_a_package(number: int) -> tuple[Edit, ...]:
+    """A step's settings as `settings/base.py`, taken over by `settings/dev.py`."""
+    package = course.step(number).folder / "backend/numeneon"
+    text = (package / "settings.py").read_text("utf-8")
+    up = "Path(__file__).resolve().parent.parent"
+    assert text.count(up) == 1
+    users = ["manage.py", "numeneon/asgi.py", "numeneon/wsgi.py", "pytest.ini"]
+    return (
+        Edit("backend/numeneon/settings.py", None, None),
+        # It imports numeneon.settings by that name.
+        Edit("backend/numeneon/tests/test_settings.py", None, None),
+        Edit("backend/numeneon/settings/__init__.py", "", ""),
+        Edit("backend/numeneon/settings/base.py", "", text.replace(up, f"{up}.parent")),
+        Edit(
+            "backend/numeneon/settings/dev.py",
+            "",
+            "from .base import *\n\nINTERNAL_IPS = []\n",
+        ),
+        *(
+            Edit(f"backend/{name}", "numeneon.settings", "numeneon.settings.dev")
+            for name in users
+        ),
+    )
+
+
 def variants_of(step: course.Step) -> list[Variant]:
     """The table of a step."""
     return importlib.import_module(f"tests.variants.step{step.number:02}").VARIANTS

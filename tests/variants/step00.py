@@ -1,6 +1,7 @@
 """Projects that prove the items of step 0."""
 
-from tests.variants import Edit, broken, correct
+import course
+from tests.variants import Edit, broken, correct, settings_in_a_package
 
 SETTINGS = "backend/numeneon/settings.py"
 USERS_VIEWS = "backend/users/views.py"
@@ -93,6 +94,71 @@ def login(request):
 
 _MIGRATION = "backend/posts/migrations/0002_nothing.py"
 
+# A log file, in a folder that holds nothing else and that Git does not know.
+_LOGGING = """
+LOGGING = {
+    "version": 1,
+    "handlers": {
+        "file": {
+            "class": "logging.FileHandler",
+            "filename": BASE_DIR / "logs" / "django.log",
+        }
+    },
+    "root": {"handlers": ["file"]},
+}
+
+# Apps
+"""
+
+_THROTTLED = """\
+    "PAGE_SIZE": 20,
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"anon": "30/min"},
+"""
+# Each test begins with an empty count, as an own test of the limit needs it.
+_EMPTY_COUNT = '''\
+@pytest.fixture(autouse=True)
+def no_requests_so_far():
+    """Forget the requests of the test before."""
+    cache.clear()
+
+
+@pytest.fixture
+def alice('''
+_LIMIT_TEST = """\
+def test_stranger_is_refused_in_the_end(client, db):
+    body = {"email": "eve@example.com", "password": "guessed"}
+    answers = [client.post("/api/auth/login/", body).status_code for _ in range(40)]
+
+    assert answers.count(429) == 10
+"""
+_OWN_LIMIT = """\
+class Slow(throttling.BaseThrottle):
+    def allow_request(self, request, view):
+        return request.method == "OPTIONS"
+
+
+class SignupView(generics.CreateAPIView):
+    throttle_classes = [Slow]
+"""
+
+_DJANGO_TEST = """\
+from django.test import TestCase
+
+
+class SumTests(TestCase):
+    def test_sum(self):
+        self.assertEqual(1 + 1, {})
+"""
+_FOR_DJANGO_ONLY = (
+    Edit("backend/pytest.ini", None, None),
+    Edit("backend/conftest.py", None, None),
+)
+_NO_TESTS = [
+    Edit(path.relative_to(course.step(0).folder).as_posix(), None, None)
+    for path in sorted(course.step(0).folder.glob("backend/**/test_*.py"))
+]
+
 VARIANTS = [
     broken(
         "rest.starts",
@@ -114,6 +180,90 @@ VARIANTS = [
             'os.environ["DJANGO_SETTINGS_MODULE"] = "numeneon.settings"\r\n'
             "from django.core.management import execute_from_command_line\r\n\r\n"
             "execute_from_command_line(sys.argv)\r\n",
+        ),
+    ),
+    broken(
+        "rest.starts",
+        "a comma is missing between two apps",
+        Edit(SETTINGS, '    "friends",\n', '    "friends"\n'),
+    ),
+    broken(
+        "rest.starts",
+        "a comma is missing between two middlewares",
+        Edit(SETTINGS, 'csrf.CsrfViewMiddleware",', 'csrf.CsrfViewMiddleware"'),
+    ),
+    broken(
+        "rest.starts",
+        "a middleware that is not there",
+        Edit(SETTINGS, "django.middleware.csrf.", "django.middleware.crsf."),
+    ),
+    broken(
+        "rest.starts",
+        "a name in base.py that is not there",
+        *settings_in_a_package(0),
+        Edit(
+            "backend/numeneon/settings/base.py",
+            '"rest_framework.permissions.IsAuthenticated"',
+            '"rest_framework.permissions.IsAuthenticate"',
+        ),
+    ),
+    broken(
+        "rest.starts",
+        "a migration builds on one that is not there",
+        Edit(
+            _MIGRATION,
+            "",
+            "from django.db import migrations\n\n\n"
+            "class Migration(migrations.Migration):\n"
+            '    dependencies = [("posts", "0001_start")]\n',
+        ),
+    ),
+    broken(
+        "rest.starts",
+        "a length that is not a number",
+        Edit("backend/users/models.py", "max_length=100", 'max_length="a"'),
+    ),
+    correct("rest.starts", "settings in a package", *settings_in_a_package(0)),
+    correct(
+        "rest.starts",
+        "a log file in a folder of its own",
+        Edit("backend/logs/django.log", "", "2026-01-01 started\n"),
+        Edit(SETTINGS, "\n# Apps\n", _LOGGING),
+    ),
+    correct(
+        "rest.starts",
+        "strangers have thirty requests a minute",
+        Edit(SETTINGS, '    "PAGE_SIZE": 20,\n', _THROTTLED),
+        Edit("backend/conftest.py", "@pytest.fixture\ndef alice(", _EMPTY_COUNT),
+        Edit(
+            "backend/conftest.py",
+            "import pytest\n",
+            "import pytest\nfrom django.core.cache import cache\n",
+        ),
+        Edit("backend/users/tests/test_limit.py", "", _LIMIT_TEST),
+    ),
+    correct(
+        "rest.starts",
+        "a view with a throttle of its own",
+        Edit(
+            USERS_VIEWS,
+            "class SignupView(generics.CreateAPIView):\n",
+            _OWN_LIMIT,
+        ),
+        Edit(
+            USERS_VIEWS,
+            "from rest_framework import generics, permissions\n",
+            "from rest_framework import generics, permissions, throttling\n",
+        ),
+        Edit("backend/users/tests/test_signup.py", None, None),
+    ),
+    broken(
+        "rest.signup",
+        "a throttle without a rate",
+        Edit(
+            SETTINGS,
+            '    "PAGE_SIZE": 20,\n',
+            _THROTTLED.replace('{"anon": "30/min"}', "{}"),
         ),
     ),
     broken(
@@ -162,6 +312,25 @@ VARIANTS = [
             SERIALIZERS,
             "        return AccountSerializer(user).data",
             '        return {**AccountSerializer(user).data, "password": user.password}',
+        ),
+    ),
+    correct(
+        "rest.signup",
+        "the answer says something about the password",
+        Edit(
+            SERIALIZERS,
+            "        return AccountSerializer(user).data",
+            '        return {**AccountSerializer(user).data, "password_expires": None}',
+        ),
+        Edit("backend/users/tests/test_signup.py", None, None),
+    ),
+    broken(
+        "rest.signup",
+        "the answer shows the password under another name",
+        Edit(
+            SERIALIZERS,
+            "        return AccountSerializer(user).data",
+            '        return {**AccountSerializer(user).data, "secret": [user.password]}',
         ),
     ),
     correct(
@@ -311,5 +480,33 @@ VARIANTS = [
             "class SumTests(SimpleTestCase):\n"
             "    def test_sum(self):\n        self.assertEqual(1 + 1, 2)\n",
         ),
+    ),
+    correct(
+        "rest.tests",
+        "tests for Django's own runner",
+        *_FOR_DJANGO_ONLY,
+        Edit("backend/users/tests/test_mine.py", "", _DJANGO_TEST.format(2)),
+    ),
+    correct(
+        "rest.tests",
+        "pytest is configured in the folder above",
+        Edit("backend/pytest.ini", None, None),
+        Edit(
+            "pyproject.toml",
+            "",
+            '[tool.pytest.ini_options]\nDJANGO_SETTINGS_MODULE = "numeneon.settings"\n',
+        ),
+    ),
+    broken(
+        "rest.tests",
+        "a test for Django's own runner that fails",
+        *_FOR_DJANGO_ONLY,
+        Edit("backend/users/tests/test_mine.py", "", _DJANGO_TEST.format(3)),
+    ),
+    broken("rest.tests", "there is none", *_NO_TESTS),
+    broken(
+        "rest.tests",
+        "a test that cannot be imported",
+        Edit("backend/users/tests/test_mine.py", "", "import nothing_like_this\n"),
     ),
 ]

@@ -22,6 +22,64 @@ channels==4.3.2 ; python_version >= "3.9" \\
 -r requirements/realtime.txt  # the rest
 """
 
+_POETRY = """\
+[tool.poetry]
+name = "numeneon"
+
+[tool.poetry.dependencies]
+python = "^3.11"
+django = "~5.2"
+channels = {version = "^4.2", extras = ["daphne"]}
+
+[tool.poetry.dependencies.channels-redis]
+version = "^4.2"
+
+[tool.poetry.group.dev.dependencies]
+pytest = "*"
+"""
+_PIPFILE = """\
+[packages]
+channels = "~=4.2"
+daphne = {version = ">=4.2.2", markers = "python_version >= '3.9'"}
+channels-redis = "*"
+
+[dev-packages]
+pytest = "*"
+"""
+_UV = """\
+[project]
+name = "numeneon"
+version = "1.0"
+dependencies = ["django>=5.2"]
+
+[project.optional-dependencies]
+server = ["channels>=4.3", "daphne>=4.2.2"]
+
+[dependency-groups]
+production = ["channels-redis>=4.2"]
+dev = ["pytest", {include-group = "production"}]
+
+[tool.uv]
+dev-dependencies = ["ruff"]
+"""
+_GROUPS = """\
+[project]
+name = "numeneon"
+version = "1.0"
+dependencies = ["django>=5.2", "daphne>=4.2.2", "channels-redis>=4.2"]
+
+[dependency-groups]
+dev = ["channels>=4.2"]
+"""
+_SETUP_CFG = """\
+[options]
+install_requires =
+    channels>=4.2
+    daphne>=4.2.2
+    channels-redis>=4.2
+"""
+_DEVELOPERS = "-r requirements.txt\n" + CHANNELS
+
 VARIANTS = [
     broken("install.channels", "not installed", python="without:channels"),
     broken("install.channels", "an old version", python="old:channels==3.0.5"),
@@ -93,5 +151,110 @@ VARIANTS = [
         "in pyproject.toml",
         Edit(LIST, None, None),
         Edit("pyproject.toml", "", _PYPROJECT),
+    ),
+    broken(
+        "install.requirements",
+        "only for developers",
+        Edit(LIST, CHANNELS, ""),
+        Edit("requirements-dev.txt", "", _DEVELOPERS),
+    ),
+    broken(
+        "install.requirements",
+        "only in a folder's list for tests",
+        Edit(LIST, None, None),
+        Edit("requirements/base.txt", "", "Django\ndaphne\nchannels-redis\n"),
+        Edit("requirements/test.txt", "", "-r base.txt\nchannels\n"),
+    ),
+    broken(
+        "install.requirements",
+        "only in a dependency group for developers",
+        Edit(LIST, None, None),
+        Edit("pyproject.toml", "", _GROUPS),
+    ),
+    broken(
+        "install.requirements",
+        "only in Poetry's group for developers",
+        Edit(LIST, None, None),
+        Edit(
+            "pyproject.toml",
+            "",
+            _POETRY.replace("poetry.dependencies.c", "poetry.group.dev.dependencies.c"),
+        ),
+    ),
+    broken(
+        "install.requirements",
+        "only in a Pipfile's packages for developers",
+        Edit(LIST, None, None),
+        Edit(
+            "Pipfile",
+            "",
+            _PIPFILE.replace("[packages]", "[dev-packages]", 1).replace(
+                "[dev-packages]\npytest", "[packages]\ndjango"
+            ),
+        ),
+    ),
+    broken(
+        "install.requirements",
+        "too old in Poetry's words",
+        Edit(LIST, None, None),
+        Edit("pyproject.toml", "", _POETRY.replace('"^4.2"', '"~4.1"', 1)),
+    ),
+    broken(
+        "install.requirements",
+        "a version that does not exist",
+        Edit(LIST, "channels==4.3.2", "channels==4.3.22"),
+    ),
+    broken(
+        "install.requirements",
+        "a range in which there is no version",
+        Edit(LIST, "daphne==4.2.3", "daphne>=4.9,<5"),
+    ),
+    broken(
+        "install.requirements",
+        "a name with a letter missing",
+        Edit(LIST, "channels==4.3.2", "chanels==4.3.2"),
+    ),
+    correct(
+        "install.requirements",
+        "another release than the one installed",
+        Edit(LIST, "channels==4.3.2", "channels==4.2.2"),
+    ),
+    correct(
+        "install.requirements",
+        "lists for developers and for production in a folder",
+        Edit(LIST, None, None),
+        Edit("requirements/base.txt", "", _FROZEN),
+        Edit("requirements/dev.txt", "", "-r base.txt\nthis line is not pip's\n"),
+        Edit("requirements/production.txt", "", "-r base.txt\ngunicorn\n"),
+    ),
+    correct(
+        "install.requirements",
+        "in Poetry's tables",
+        Edit(LIST, None, None),
+        Edit("pyproject.toml", "", _POETRY),
+    ),
+    correct(
+        "install.requirements",
+        "in a Pipfile",
+        Edit(LIST, None, None),
+        Edit("Pipfile", "", _PIPFILE),
+    ),
+    correct(
+        "install.requirements",
+        "in groups for uv",
+        Edit(LIST, None, None),
+        Edit("pyproject.toml", "", _UV),
+    ),
+    correct(
+        "install.requirements",
+        "in setup.cfg",
+        Edit(LIST, None, None),
+        Edit("setup.cfg", "", _SETUP_CFG),
+    ),
+    correct(
+        "install.requirements",
+        "in a file that pip-tools compiles",
+        Edit(LIST, None, None),
+        Edit("requirements.in", "", _FROZEN),
     ),
 ]

@@ -1,8 +1,9 @@
 """Projects that prove the items of step 2."""
 
-from tests.variants import Edit, broken, correct
+from tests.variants import Edit, broken, correct, settings_in_a_package
 
 SETTINGS = "backend/numeneon/settings.py"
+PACKAGE = "backend/numeneon/settings"
 ASGI = "backend/numeneon/asgi.py"
 DAPHNE = """\
     # First, because its runserver has to take the place of staticfiles' own.
@@ -88,12 +89,33 @@ VARIANTS = [
         Edit(SETTINGS, DAPHNE, ""),
         Edit(SETTINGS, STATIC, f'    "daphne.apps.DaphneConfig",\n{STATIC}'),
     ),
-    broken("settings.channels-installed", "not installed", Edit(SETTINGS, CHANNELS, "")),
+    correct("settings.load", "channels is no installed app", Edit(SETTINGS, CHANNELS, "")),
+    correct("settings.load", "settings in a package", *settings_in_a_package(2)),
+    broken(
+        "settings.load",
+        "a comma is missing between two apps",
+        Edit(SETTINGS, '    "friends",\n', '    "friends"\n'),
+    ),
+    broken(
+        "settings.daphne-first",
+        "taken out again in dev.py",
+        *settings_in_a_package(2),
+        Edit(f"{PACKAGE}/dev.py", "", "from .base import *\n\nINSTALLED_APPS.pop(0)\n"),
+    ),
+    broken(
+        "settings.asgi-application",
+        "not set in a package",
+        *settings_in_a_package(2),
+        Edit(f"{PACKAGE}/base.py", APPLICATION, ""),
+    ),
     correct(
-        "settings.channels-installed",
-        "first of all, by its class",
-        Edit(SETTINGS, CHANNELS, ""),
-        Edit(SETTINGS, DAPHNE, '    "channels.apps.ChannelsConfig",\n    "daphne",\n'),
+        "settings.asgi-application",
+        "put together from parts",
+        Edit(
+            SETTINGS,
+            APPLICATION,
+            'ASGI_APPLICATION = ROOT_URLCONF.replace("urls", "asgi.application")\n',
+        ),
     ),
     broken("settings.asgi-application", "not set", Edit(SETTINGS, APPLICATION, "")),
     broken(
@@ -170,6 +192,33 @@ VARIANTS = [
         "settings.redis-url",
         "takes an empty URL for one",
         Edit(SETTINGS, "if redis_url:", "if redis_url is not None:"),
+    ),
+    broken(
+        "settings.redis-url",
+        "a Redis layer with a letter missing",
+        Edit(SETTINGS, "RedisPubSubChannelLayer", "RedisPubSubChannelLayr"),
+    ),
+    broken(
+        "settings.redis-url",
+        "hosts is one text",
+        Edit(SETTINGS, HOSTS, '"hosts": redis_url'),
+    ),
+    broken(
+        "settings.redis-url",
+        "hosts is one text, for the core layer",
+        Edit(SETTINGS, PUBSUB, CORE),
+        Edit(SETTINGS, HOSTS, '"hosts": redis_url'),
+    ),
+    broken(
+        "settings.redis-url",
+        "hosts in capitals",
+        Edit(SETTINGS, HOSTS, '"HOSTS": [redis_url]'),
+    ),
+    broken("settings.redis-url", "no hosts", Edit(SETTINGS, HOSTS, '"prefix": "asgi"')),
+    correct(
+        "settings.redis-url",
+        "hosts is a tuple",
+        Edit(SETTINGS, HOSTS, '"hosts": (redis_host,)'),
     ),
     correct(
         "settings.redis-url",

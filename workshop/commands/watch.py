@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from course import Step
-from course.files import DATABASE, SKIPPED_FOLDERS, is_environment
+from course.files import is_source
 from course.terminal import has_colour, is_live, paint, say
 from workshop.arguments import project_options
 from workshop.commands import check, hint
@@ -22,8 +22,6 @@ from workshop.progress import Progress, load
 
 if TYPE_CHECKING:
     from checks.results import ItemResult, Report
-
-IGNORED_ENDINGS = (".pyc", ".pyo", ".log", ".swp", ".swx", "~", ".tmp", ".DS_Store")
 
 SHARED_FILE_SYSTEMS = {
     "9p",
@@ -242,20 +240,6 @@ def events(project: Path, keys: Keys) -> Iterator[str]:
             yield "saved"
         elif key := keys.pressed() or keys.asked():
             yield key
-
-
-def is_source(project: Path, path: str) -> bool:
-    """Whether a change of this path can change a verdict."""
-    try:
-        inside = Path(path).relative_to(project)
-    except ValueError:
-        return False
-    if path.endswith(IGNORED_ENDINGS) or DATABASE.search(path):
-        return False
-    if SKIPPED_FOLDERS & set(inside.parts):
-        return False
-    folders = [project / parent for parent in inside.parents if parent != Path()]
-    return not any(is_environment(str(folder)) for folder in folders)
 
 
 def polling(project: Path) -> bool | None:

@@ -1,0 +1,240 @@
+"""From what a process printed as it died to the place that has to change.
+
+A traceback ends where Python noticed, which is often deep in Django: the misspelt name is in
+the settings, the broken migration in its own file, the missing package in the environment.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from checks import requirements
+from checks.errors import NotYet, Place
+from checks.harness.logs import last_words
+from checks.harness.project import Project
+from checks.harness.sandbox import Sandbox
+from checks.harness.settings_files import Text, module_file, parsed
+from course.source import definitions
+
+_FIX = "fix that line, then check again"
+_FIX_FILE = "fix that file, then check again"
+_NO_MODULE = re.compile(r"^(?:\w+\.)*ModuleNotFoundError: No module named '([\w.]+)'", re.M)
+# What an interpreter prints that cannot even start.
+_DEAD_PYTHON = re.compile(
+    r"^(Fatal Python error: .*|.*No module named 'encodings'.*|.*cannot open shared object.*)",
+    re.M,
+)
+# The errors whose quoted names are names of the settings or of the project.
+_TELLING = re.compile(
+    r"^(?:\w+\.)*(?:ModuleNotFoundError|ImportError|ImproperlyConfigured|CommandError|"
+    r"InvalidChannelLayerError): .*",
+    re.M,
+)
+_NAME = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
+_QUOTED = re.compile(r"""['"]([\w.]+)['"]""")
+_SETTING = re.compile(r"\b([A-Z][A-Z_]{3,})\b")
+_CHECK = re.compile(r"^(\S.*?): \((?:\w+\.)+E\d+\) .*", re.M)
+# An import that Django or a library made because a setting names it.
+_FOR_SETTING = re.compile(r"Could not import '([\w.]+)'.* setting", re.M)
+_APPLYING = re.compile(r"Applying (\w+)\.(\w+)\.\.\.(?!.*\bOK)")
+_MIGRATION = re.compile(r"[Mm]igration (\w+)\.(\w+)\b")
+# Packages whose module has another name, and that projects like this one have; the
+# tutorial's own environment knows the rest.
+_DISTRIBUTIONS = {
+    "corsheaders": "django-cors-headers",
+    "debug_toolbar": "django-debug-toolbar",
+    "decouple": "python-decouple",
+    "dotenv": "python-dotenv",
+    "environ": "django-environ",
+    "PIL": "pillow",
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a process died. `environment` means that the project is not to blame."""
+
+    found: str
+    look_at: Place | None = None
+    todo: str = ""
+    environment: bool = False
+
+
+def cause_of(log: str, sandbox: Sandbox) -> Cause:
+    """The cause that a log shows, with the learner's own paths."""
+    project = sandbox.project
+    found = sandbox.as_learner(last_words(log))
+    place = sandbox.place_in(log)
+    if cause := _environment(log, project):
+        return cause
+    if cause := _comma(log, project):
+        return cause
+    if check := _CHECK.search(log):
+        found = check[0]
+        place = _checked(check, project)
+    elif place is None or place.file in _entry_points(project) or _FOR_SETTING.search(log):
+        place = _migration(log, project) or place
+        if (place is None or place.line) and (cause := _named(log, found, project)):
+            return cause
+    return Cause(found, place, "" if place is None else _FIX if place.line else _FIX_FILE)
+
+
+# The interpreter and its packages
+
+
+def _environment(log: str, project: Project) -> Cause | None:
+    """The project's Python lacks what the project asks for, or cannot start at all."""
+    if dead := _DEAD_PYTHON.search(log):
+        return Cause(
+            f"the project's Python, {project.python}, cannot start: {dead[0].strip()}",
+            todo="make the virtual environment again, or name another interpreter with "
+            "--python",
+            environment=True,
+        )
+    for module in _NO_MODULE.findall(log):
+        name = module.partition(".")[0]
+        own = (project.backend / name).is_dir() or (
+            project.backend / f"{name}.py"
+        ).is_file()
+        dist = _distribution_of(name)
+        if module == name and not own and (name == "django" or _asked_for(dist, project)):
+            return Cause(
+                f"the project's Python, {project.python}, has no {dist}",
+                todo=f"{project.python} -m pip install -r requirements.txt; or remove that "
+                "virtual environment to use the tutorial's own",
+                environment=True,
+            )
+    return None
+
+
+def _distribution_of(module: str) -> str:
+    """The name by which pip knows a module."""
+    known = importlib.metadata.packages_distributions().get(module)
+    return _DISTRIBUTIONS.get(module) or (known[0] if known else module)
+
+
+def _asked_for(dist: str, project: Project) -> bool:
+    """Whether a list of requirements names that package."""
+    try:
+        listings = requirements.listings(project)
+    except NotYet:  # a line that pip could not read: step 1 says so
+        return False
+    names = {
+        canonicalize_name(e.wanted.name) for listing in listings for e in listing.entries
+    }
+    return canonicalize_name(dist) in names
+
+
+# Names that are in the settings
+
+
+def _entry_points(project: Project) -> set[str]:
+    """Files that only start the project: what they call is seldom their own mistake."""
+    package = project.backend.joinpath(*project.package.split("."))
+    paths = (project.backend / "manage.py", package / "asgi.py", package / "wsgi.py")
+    return {project.relative(path) for path in paths}
+
+
+def _comma(log: str, project: Project) -> Cause | None:
+    """Two names of the settings that are read as one, if the error is about them."""
+    quoted = set(_QUOTED.findall(log))
+    for text in project.settings.texts():
+        first, *more = text.pieces
+        if more and all(map(_NAME.fullmatch, text.pieces)):
+            # Of a long name Python tells as much as it tried to import, or misses one half.
+            part = any(len(n) > len(first) and text.value.startswith(n) for n in quoted)
+            if part or any("." in piece and piece in quoted for piece in text.pieces):
+                return _misspelt(text, "", project)
+    return None
+
+
+def _named(log: str, found: str, project: Project) -> Cause | None:
+    """The first telling error whose names the settings or the project's files hold."""
+    for line in _TELLING.findall(log):
+        if "cannot import name" in line:
+            continue  # said of the import statement, which the traceback shows
+        names = sorted(_QUOTED.findall(line), key=len, reverse=True)
+        for name in names:
+            if text := _text_in_settings(name, project):
+                return _misspelt(text, line, project)
+        for name in names:
+            if place := _defined(name, project):
+                return Cause(line, place, _FIX)
+        if "not configured" not in line and (setting := _SETTING.search(line)):
+            return Cause(found, project.setting(setting[1]), f"set {setting[1]} there")
+    return None
+
+
+def _text_in_settings(name: str, project: Project) -> Text | None:
+    """The text of the settings that is this dotted name, or begins with it."""
+    texts = list(project.settings.texts())
+    alike = [t for t in texts if t.value == name or t.value.startswith(f"{name}.")]
+    # INSTALLED_APPS may hold "users" and a later text "users.User": the exact one first.
+    return min(alike, key=lambda text: len(text.value), default=None)
+
+
+def _misspelt(text: Text, line: str, project: Project) -> Cause:
+    place = Place(project.relative(text.file), text.line, f'"{text.pieces[0]}"')
+    if len(text.pieces) > 1:
+        both = " and ".join(f'"{piece}"' for piece in text.pieces)
+        return Cause(
+            f'{both} are read as one text, "{text.value}"',
+            place,
+            f"add a comma at the end of line {text.line}",
+        )
+    return Cause(
+        line,
+        place,
+        f'correct the name "{text.value}", or take it out if it does not exist yet',
+    )
+
+
+def _defined(name: str, project: Project) -> Place | None:
+    """Where a dotted name (`users.apps.UsersConfig.name`) is defined in the project."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        file = module_file(project.backend, ".".join(parts[:length]))
+        if file.is_file():
+            symbol = ".".join(parts[length:])
+            return Place(project.relative(file), _line_of(file, symbol), symbol)
+    return None
+
+
+def _line_of(file: Path, symbol: str) -> int | None:
+    """The line where a file defines a class or one of its attributes."""
+    found = dict(definitions(parsed(file)))
+    while symbol and symbol not in found:
+        symbol = symbol.rpartition(".")[0]
+    return found[symbol].lineno if symbol else None
+
+
+def _checked(check: re.Match[str], project: Project) -> Place | None:
+    """Where the object of a system check is: `users.User.email`, or a setting that it names."""
+    app, _, symbol = check[1].strip("<>'\"").removeprefix("class '").partition(".")
+    for module in (f"{app}.models", app):
+        file = module_file(project.backend, module)
+        if symbol and file.is_file() and (line := _line_of(file, symbol)):
+            return Place(project.relative(file), line, symbol)
+    for name in _QUOTED.findall(check[0]):
+        if place := _defined(name, project):
+            return place
+    for setting in _SETTING.findall(check[0].partition(")")[2]):
+        if project.settings.assignments(setting):
+            return project.setting(setting)
+    return None
+
+
+def _migration(log: str, project: Project) -> Place | None:
+    """The file of the migration that could not be applied, or that the error names."""
+    applied = ((*found, "operations") for found in _APPLYING.findall(log))
+    named = ((*found, "dependencies") for found in _MIGRATION.findall(log))
+    for app, name, part in [*applied, *named]:
+        for file in sorted(project.backend.glob(f"**/{app}/migrations/{name}.py")):
+            line = _line_of(file, f"Migration.{part}")
+            return Place(project.relative(file), line, part)
+    return None
