@@ -92,7 +92,7 @@ class Parts:
         return max(found, key=_relevance, default=None)
 
     def _routes(self):
-        """The list of patterns that takes the address, however deep; else the likeliest.
+        """The patterns that lead to the address, and the place of the list that matches it.
 
         A project may have several: each app's own, and one that includes them.
         """
@@ -103,8 +103,9 @@ class Parts:
             # A name that a module only imports has no line there: its own module is first.
             found.sort(key=lambda pair: pair[1]["line"] is None)
             for routes, place in found:
-                if target_of(_router(routes)[0], self.path) is not None:
-                    return routes, place
+                if (matching := _matching(_router(routes)[0], self.path)) is not None:
+                    deepest = (p for r, p in found if r is matching[1])
+                    return routes, next(deepest, place)
             if any(map(_leads_to_notifications, found)):
                 break
         best = max(found, key=_leads_to_notifications, default=None)
@@ -132,6 +133,12 @@ class Parts:
 
 def target_of(router, path):
     """What the router would hand a socket at that path to, through routers in each other."""
+    matching = _matching(router, path)
+    return matching[0].callback if matching else None
+
+
+def _matching(router, path):
+    """The first pattern that matches the path, and the list that it is in, or None."""
     for route in router.routes if router else ():
         try:
             match = route.pattern.match(path)
@@ -139,7 +146,7 @@ def target_of(router, path):
             continue
         if match:
             inner = _router_in(route.callback)
-            return target_of(inner, match[0]) if inner else route.callback
+            return _matching(inner, match[0]) if inner else (route, router.routes)
     return None
 
 

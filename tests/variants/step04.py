@@ -209,6 +209,24 @@ _ATOMIC = Edit(
     'AUTH_USER_MODEL = "users.User"\nDATABASES["default"]["ATOMIC_REQUESTS"] = True',
 )
 
+# Enough where on_commit() calls the function at once, and only there.
+_TRIED = (
+    published(
+        """    import logging
+
+    def send():
+        send_notification(user_ids=user_ids, kind=kind, data=data)
+
+    try:
+        transaction.on_commit(send)
+    except Exception:
+        logging.exception("not sent")
+"""
+    ),
+    Edit(_FRIENDS, "@transaction.atomic\ndef accept_request", "def accept_request"),
+    Edit(_FRIENDS, '.select_for_update(of=("self",))', ""),
+)
+
 VARIANTS = [
     broken(
         "events.ready",
@@ -500,18 +518,10 @@ VARIANTS = [
         "events.layer-down",
         "a try around on_commit, and the whole request in a transaction",
         _ATOMIC,
-        published(
-            """    import logging
-
-    def send():
-        send_notification(user_ids=user_ids, kind=kind, data=data)
-
-    try:
-        transaction.on_commit(send)
-    except Exception:
-        logging.exception("not sent")
-"""
-        ),
+        *_TRIED,
+    ),
+    correct(
+        "events.layer-down", "a try around on_commit, outside of transactions", *_TRIED
     ),
     correct("events.layer-down", "robust, and the whole request in a transaction", _ATOMIC),
     broken(
