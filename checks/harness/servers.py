@@ -75,11 +75,12 @@ class Server:
         origin: str | None = "",
         way: str | None = None,
         subprotocols: list[str] | None = None,
+        headers: dict[str, str] | None = None,
         patience: float = client.PATIENCE,
     ) -> Socket:
         """Open a WebSocket as a browser would; `origin` defaults to the server's own."""
         way = way or self.way
-        headers = dict(self.proxy_headers)
+        headers = {**self.proxy_headers, **(headers or {})}
         host = headers.pop("Host", f"127.0.0.1:{self.port}")
         url = contract.address_of(f"ws://{host}", token, way, path=path)
         if token is not None:

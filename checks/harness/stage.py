@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from checks.errors import NotYet, Place
-from checks.harness.client import Socket
+from checks.harness import diagnosis
+from checks.harness.client import Answer, Socket
+from checks.harness.diagnosis import Cause, Journal
 from checks.harness.harness import Harness
 from checks.harness.logs import last_words
 from checks.harness.people import Person, signed_up
@@ -20,24 +24,29 @@ from course.processes import wait_until
 
 WHOAMI = "/__check__/whoami/"
 _MARK = itertools.count(900_001)
-_MIDDLEWARE = ["check_counting.counted", "check_counting.rolled_back"]
+_NUMBER = itertools.count(1)
+_MIDDLEWARE = ["check_journal.kept", "check_counting.counted", "check_counting.rolled_back"]
+# A socket that never stops talking must not keep an item waiting. Seconds.
+_READING = 20.0
 
 
 def stage_of(harness: Harness) -> Stage:
     """The project's middleware, routes and consumer on a server of their own, made once."""
-    return harness.once("stage", lambda: _stage(harness))
+    name = "the project's WebSocket side under daphne"
+    return harness.once("stage", lambda: stage_with(harness, name))
 
 
-def _stage(harness: Harness) -> Stage:
+def stage_with(harness: Harness, name: str, **plan: Any) -> Stage:
+    """Another such server, its environment made by that plan (see Harness.env)."""
     # Without its access log: that would push the errors out of what a message shows.
     argv = ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}"]
     argv.append("composed_asgi:application")
-    settings = {"DJANGO_SETTINGS_MODULE": harness.project.settings_module}
-    env = harness.env(middleware=_MIDDLEWARE, variables=settings)
-    name = "the project's WebSocket side under daphne"
-    stage = Stage(
-        harness, harness.once("stage server", lambda: serve(harness, name, argv, env))
-    )
+    variables = {
+        "DJANGO_SETTINGS_MODULE": harness.project.settings_module,
+        "NUMENEON_CHECK_PATH": SOCKET_PATH,
+    }
+    env = harness.env(middleware=_MIDDLEWARE, variables=variables, **plan)
+    stage = Stage(harness, serve(harness, name, argv, env))
     stage.found = stage.control("found")
     return stage
 
@@ -49,7 +58,7 @@ class Stage:
     harness: Harness
     server: Server
     found: dict[str, Any] = field(default_factory=dict)
-    _errors_before: int = 0
+    _numbers: dict[int, str] = field(default_factory=dict)
 
     def control(self, name: str, **arguments: Any) -> Any:
         """Ask the probe for what has no address of its own; NotYet if the project broke."""
@@ -58,7 +67,7 @@ class Stage:
             raise NotYet(
                 f"{name} stopped with {self.last_words(trace)}",
                 look_at=self.harness.place_in(trace),
-                todo="mend that line, then check again",
+                todo="fix that line, then check again",
             )
         return answer.body
 
@@ -74,44 +83,70 @@ class Stage:
         file = self.harness.project.relative(Path(found["file"]).resolve())
         return Place(file, found["line"], found["name"])
 
-    def news(self, found: str, *, expected: str, part: str, todo: str = "") -> NotYet:
-        """What was found, and the error in the server's log if a socket ended with one."""
+    def news(
+        self, found: str, *, expected: str, part: str, socket: Socket, todo: str = ""
+    ) -> NotYet:
+        """What was found, and the error in the server's log if this socket ended with one."""
         place = self.place(part)
-        if errors := self.new_errors():
-            found = f"{found}\nthe server's log: {self.last_words(errors[0])}"
-            place = self._culprit(errors[0], part) or place
+        if cause := diagnosis.socket_error(self, socket):
+            found, todo = f"{found}\n{cause.text}", cause.todo or todo
+            place = self._changed_by(cause, part) or place
         return NotYet(found, expected=expected, look_at=place, todo=todo)
 
-    def _culprit(self, trace: str, part: str) -> Place | None:
-        """The learner's line in a traceback, unless the middleware only passed it on."""
-        place, middleware = self.harness.place_in(trace), self.place("middleware")
+    def unheard(
+        self, found: str, socket: Socket, journal: Journal, *, expected: str, part: str
+    ) -> NotYet:
+        """A notification was sent, here is what became of it, and this socket heard nothing."""
+        place, todo = self.place(part), ""
+        if cause := diagnosis.cause_of_silence(self, socket, journal):
+            found, todo = f"{found}\n{cause.text}", cause.todo
+            place = self._changed_by(cause, part) or place
+        return NotYet(found, expected=expected, look_at=place, todo=todo)
+
+    def _changed_by(self, cause: Cause, part: str) -> Place | None:
+        """The line to change, unless the middleware only passed the error on."""
+        place, middleware = cause.place, self.place("middleware")
         passed = place and middleware and place.file == middleware.file
         return None if passed and part != "middleware" else place
-
-    def new_errors(self) -> list[str]:
-        """The tracebacks with which sockets ended since the last one was opened."""
-        return self.control("state")["errors"][self._errors_before :]
 
     # Sockets
 
     def open(self, token: str | None, *, path: str = SOCKET_PATH, **options: Any) -> Socket:
         """Open a socket with that token, sent in the way the project takes one."""
-        self._errors_before = len(self.control("state")["errors"])
-        return self.server.socket(token, path=path, **options)
+        number = str(next(_NUMBER))
+        headers = {"X-Check-Socket": number}
+        socket = self.server.socket(token, path=path, headers=headers, **options)
+        self._numbers[id(socket)] = number
+        return socket
 
-    def learn_way(self, person: Person) -> list[str]:
-        """Find out how the project takes a token; what was seen if it takes none."""
-        seen = []
-        errors_before = len(self.control("state")["errors"])
+    def number_of(self, socket: Socket) -> str:
+        """The number by which the probe knows a socket that open() has given."""
+        return self._numbers[id(socket)]
+
+    def errors_of(self, socket: Socket) -> list[str]:
+        """The tracebacks with which this socket's consumer or middleware ended."""
+        errors = self.control("state")["errors"]
+        number = self.number_of(socket)
+        return [error["traceback"] for error in errors if error["socket"] == number]
+
+    def learn_way(self, person: Person) -> NotYet | None:
+        """Find out how the project takes a token; the news if it takes none."""
+        seen: list[tuple[str, Socket]] = []
         for way in TOKEN_WAYS:
             with self.open(person.access, path=WHOAMI, way=way) as socket:
                 socket.receive()
             if said(socket).get("id") == person.id:
                 self.server.way = way
-                return []
-            seen.append(f"{person.username}'s token by {way}: {socket}")
-        self._errors_before = errors_before
-        return seen
+                return None
+            seen.append((f"{person.username}'s token by {way}: {socket}", socket))
+        _, telling = next((pair for pair in seen if self.errors_of(pair[1])), seen[0])
+        return self.news(
+            "\n".join(words for words, _ in seen),
+            expected=f'scope["user"] is {person.username}, id {person.id}; the token is the '
+            'second of the subprotocols ["access_token", TOKEN]',
+            part="middleware",
+            socket=telling,
+        )
 
     def greeted(self, person: Person) -> Socket:
         """An open socket of that person, past its greeting. The caller closes it."""
@@ -119,7 +154,9 @@ class Stage:
         frame = socket.receive()
         if not is_greeting(frame, person.id, person.username):
             socket.close()
-            raise self.news(f"{person.username}'s socket: {socket}", **_GREETING)
+            raise self.news(
+                f"{person.username}'s socket: {socket}", socket=socket, **_GREETING
+            )
         return socket
 
     def settled(self, open_sockets: int) -> bool:
@@ -128,20 +165,35 @@ class Stage:
 
     # Events
 
-    def notify(self, user_ids: Iterable[int], kind: str, data: Any) -> None:
+    def do(self, method: str, path: str, **options: Any) -> Deed:
+        """One HTTP request, and the journal of what it did."""
+        number = str(next(_NUMBER))
+        headers = {"X-Check-Journal": number, **options.pop("headers", {})}
+        answer = self.server.ask(method, path, headers=headers, **options)
+        return Deed(self, answer, number)
+
+    def notify(self, user_ids: Iterable[int], kind: str, data: Any) -> Journal:
         """Have the project send a notification, from a thread like that of a view."""
+        return self._sent("notify", user_ids=list(user_ids), kind=kind, data=data)
+
+    def notify_each(self, user_ids: Iterable[int], kind: str, data: Any) -> Journal:
+        """The same for each user alone; the journal is that of the last."""
+        return self._sent("notify_each", user_ids=list(user_ids), kind=kind, data=data)
+
+    def _sent(self, control: str, **arguments: Any) -> Journal:
         if not self.found.get("sender"):
             raise NotYet(
                 "no function send_notification() was found in the project",
                 expected="send_notification(*, user_ids, kind, data), in services.py",
             )
-        answer = self.control("notify", user_ids=list(user_ids), kind=kind, data=data)
+        answer = self.control(control, **arguments)
         if "signature" in answer:
             raise NotYet(
                 f"it is send_notification{answer['signature']}: {answer['error']}",
                 expected="a call send_notification(user_ids=[...], kind=..., data=...)",
                 look_at=self.place("sender"),
             )
+        return Journal.of(answer)
 
     @contextmanager
     def listening(self, *people: Person) -> Iterator[Listeners]:
@@ -151,6 +203,19 @@ class Stage:
             listeners = Listeners(self, list(zip(people, sockets, strict=True)))
             listeners.received()
             yield listeners
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What somebody did over HTTP: the answer, and what it set going."""
+
+    stage: Stage
+    answer: Answer
+    number: str
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal.of(self.stage.control("journal", number=self.number))
 
 
 @dataclass
@@ -163,19 +228,25 @@ class Listeners:
     def received(self) -> list[list[Any]]:
         """The frames that each socket got before a marker which is sent to it now."""
         mark = sample_message(next(_MARK))
-        for id in dict.fromkeys(person.id for person, _ in self.sockets):
-            self.stage.notify([id], "new_message", mark)
-        return [self._until(mark, person, socket) for person, socket in self.sockets]
+        ids = dict.fromkeys(person.id for person, _ in self.sockets)
+        journal = self.stage.notify_each(ids, "new_message", mark)
+        return [
+            self._until(mark, person, socket, journal) for person, socket in self.sockets
+        ]
 
-    def _until(self, mark: Any, person: Person, socket: Socket) -> list[Any]:
+    def _until(
+        self, mark: Any, person: Person, socket: Socket, journal: Journal
+    ) -> list[Any]:
         seen: list[Any] = []
-        while (frame := socket.receive(patience=5)) is not None:
+        for frame in frames_of(socket):
             if isinstance(frame, dict) and frame.get("data") == mark:
                 socket.frames.remove(frame)  # ours: no part of what the learner reads
                 return seen
             seen.append(frame)
-        raise self.stage.news(
+        raise self.stage.unheard(
             f"a notification for {person.username} never arrived: {socket}",
+            socket,
+            journal,
             expected="the socket stays open and gets what send_notification() sends",
             part="consumer",
         )
@@ -186,6 +257,13 @@ _GREETING = {
     '"Connected as ...", "user_id": ...}',
     "part": "consumer",
 }
+
+
+def frames_of(socket: Socket, patience: float = 5) -> Iterator[Any]:
+    """The frames to come, until none does for that long, or a time in which all have come."""
+    end = time.monotonic() + _READING
+    while time.monotonic() < end and (frame := socket.receive(patience)) is not None:
+        yield frame
 
 
 def said(socket: Socket) -> dict[str, Any]:

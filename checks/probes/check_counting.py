@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 
 from asgiref.sync import AsyncToSync
+from check_journal import note_stack
 from django.db import connection, transaction
 
 _current = contextvars.ContextVar("numeneon_check_count", default=None)
@@ -73,6 +74,7 @@ def _count_crossings():
 
 
 def _add():
+    note_stack("sends")
     if counter := _current.get():
         counter.crossings += 1
 

@@ -5,6 +5,7 @@ around in the project stays unread. An import that fails ends the process with t
 learner's own traceback.
 """
 
+import contextlib
 import importlib
 import inspect
 import re
@@ -12,8 +13,10 @@ from pathlib import Path
 
 from channels.consumer import AsyncConsumer, SyncConsumer
 from channels.middleware import BaseMiddleware
-from channels.routing import URLRouter
+from channels.routing import ProtocolTypeRouter, URLRouter
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.urls.exceptions import Resolver404
 
 _SKIPPED = {"tests", "test", "migrations", "management", "node_modules", "site-packages"}
 _SKIPPED |= {"manage.py", "conftest.py", "settings.py", "asgi.py", "wsgi.py"}
@@ -22,14 +25,22 @@ _ROUTES = re.compile(r"as_asgi|websocket_urlpatterns|URLRouter")
 _MIDDLEWARE = re.compile(r"BaseMiddleware|\bscope\b")
 _SENDER = re.compile(r"^\s*(?:async )?def send_notification\b", re.MULTILINE)
 _ASGI_PARAMETERS = 3
+_CONSUMER_CLASSES = (AsyncConsumer, SyncConsumer)
+# Where a middleware keeps the application inside it: Channels' own names, and usual ones.
+_INNER = ("inner", "application", "app")
+_DEEPEST = 10  # middleware in middleware
 
 
 class Parts:
     """The consumer, the routes, the middleware and send_notification(); None where not found."""
 
-    def __init__(self, backend):
+    def __init__(self, backend, path):
+        """`path` is the address whose routes and consumer are wanted."""
         self.backend = Path(backend).resolve()
+        self.path = path.lstrip("/")
         self.routes, self.routes_place = self._routes()
+        self.router, self.trouble = _router(self.routes)
+        self.target = target_of(self.router, self.path)
         self.consumer = self._routed_consumer() or self._consumer()
         self.middleware = self._middleware()
         self.sender = self._sender()
@@ -43,8 +54,12 @@ class Parts:
         }
         found = {name: _place(part) for name, part in parts.items()}
         found["routes"] = self.routes_place
-        config = self.consumer and apps.get_containing_app_config(self.consumer.__module__)
+        found["routes_trouble"] = self.trouble
+        found["target"] = _described(self.target)
+        part = self.consumer or self.middleware or self.sender
+        config = part and apps.get_containing_app_config(part.__module__)
         found["app"] = config.name if config else None
+        found["notifications_app"] = apps.is_installed("notifications")
         return found
 
     def _modules(self, pattern, names=None):
@@ -59,27 +74,46 @@ class Parts:
                 yield importlib.import_module(dotted)
 
     def _routed_consumer(self):
-        callbacks = [route.callback for route in self.routes or []]
-        classes = [getattr(callback, "consumer_class", None) for callback in callbacks]
-        own = (c for c in classes if c and not c.__module__.startswith("channels."))
-        return next(own, None)
+        """The consumer at the address, or else the likeliest one that has another."""
+        at_path = _consumer_class(self.target)
+        if at_path and not _is_channels_own(at_path):
+            return at_path
+        routed = [_consumer_class(c) for c in _callbacks(self.routes or [])]
+        own = [c for c in routed if c and not _is_channels_own(c)]
+        return max(own, key=_relevance, default=None)
 
     def _consumer(self):
+        found = []
         for module in self._modules(_CONSUMERS):
-            own = [c for c in _own(module) if _subclass(c, (AsyncConsumer, SyncConsumer))]
-            for candidate in own:
-                if not any(_subclass(c, candidate) and c is not candidate for c in own):
-                    return candidate
-        return None
+            own = [c for c in _own(module) if _subclass(c, _CONSUMER_CLASSES)]
+            found += [
+                c for c in own if not any(_subclass(o, c) and o is not c for o in own)
+            ]
+        return max(found, key=_relevance, default=None)
 
     def _routes(self):
-        for names in (None, {"asgi.py"}):
-            for module in self._modules(_ROUTES, names):
-                for name, value in vars(module).items():
-                    routes = value.routes if isinstance(value, URLRouter) else value
-                    if _is_routes(name, routes):
-                        return routes, _place_of_name(module, name)
-        return None, None
+        """The patterns that lead to the address, and the place of the list that matches it.
+
+        A project may have several: each app's own, and one that includes them.
+        """
+        found = []
+        for modules in (self._modules(_ROUTES), self._asgi_modules()):
+            for module in modules:
+                found += _lists_of_routes(module)
+            # A name that a module only imports has no line there: its own module is first.
+            found.sort(key=lambda pair: pair[1]["line"] is None)
+            for routes, place in found:
+                if (matching := _matching(_router(routes)[0], self.path)) is not None:
+                    deepest = (p for r, p in found if r is matching[1])
+                    return routes, next(deepest, place)
+            if any(map(_leads_to_notifications, found)):
+                break
+        best = max(found, key=_leads_to_notifications, default=None)
+        return best or (None, None)
+
+    def _asgi_modules(self):
+        """asgi.py, which is imported only if the routes are nowhere else."""
+        return self._modules(_ROUTES, {"asgi.py"})
 
     def _middleware(self):
         found = [
@@ -95,6 +129,110 @@ class Parts:
             if inspect.isroutine(sender := vars(module).get("send_notification")):
                 return sender
         return None
+
+
+def target_of(router, path):
+    """What the router would hand a socket at that path to, through routers in each other."""
+    matching = _matching(router, path)
+    return matching[0].callback if matching else None
+
+
+def _matching(router, path):
+    """The first pattern that matches the path, and the list that it is in, or None."""
+    for route in router.routes if router else ():
+        try:
+            match = route.pattern.match(path)
+        except Resolver404:
+            continue
+        if match:
+            inner = _router_in(route.callback)
+            return _matching(inner, match[0]) if inner else (route, router.routes)
+    return None
+
+
+def _router(routes):
+    """A router of these patterns, or None and what Channels says against them."""
+    try:
+        return URLRouter(routes or []), ""
+    except ImproperlyConfigured as error:
+        return None, str(error)
+
+
+def _router_in(application):
+    """The router that an application is, or has inside its middleware; None if neither."""
+    for _ in range(_DEEPEST):
+        if isinstance(application, URLRouter):
+            return application
+        if isinstance(application, ProtocolTypeRouter):
+            application = application.application_mapping.get("websocket")
+        else:
+            application = _inside(application)
+    return None
+
+
+def _inside(middleware):
+    """The application that a middleware holds; None for whatever is none."""
+    if not callable(middleware) or inspect.isclass(middleware):
+        return None
+    with contextlib.suppress(Exception):  # a stranger's object may answer as it likes
+        held = (getattr(middleware, name, None) for name in _INNER)
+        return next((value for value in held if callable(value)), None)
+    return None
+
+
+def _callbacks(routes):
+    """What these patterns lead to, through routers in each other."""
+    for route in routes:
+        inner = _router_in(route.callback)
+        yield from _callbacks(inner.routes) if inner else [route.callback]
+
+
+def _consumer_class(callback):
+    """The consumer behind a pattern: `as_asgi()` keeps it, a forgotten one leaves it bare."""
+    for _ in range(_DEEPEST):
+        if _subclass(callback, _CONSUMER_CLASSES):
+            return callback
+        if callback is None or hasattr(callback, "consumer_class"):
+            return getattr(callback, "consumer_class", None)
+        callback = _inside(callback)
+    return None
+
+
+def _described(target):
+    """What the tool has to know of the end of a route."""
+    if target is None:
+        return None
+    consumer = _consumer_class(target)
+    return {
+        "name": getattr(consumer or target, "__qualname__", repr(target)),
+        "is_class": inspect.isclass(target),
+        "is_channels_own": bool(consumer) and _is_channels_own(consumer),
+    }
+
+
+def _is_channels_own(cls):
+    return cls.__module__.startswith("channels.")
+
+
+def _relevance(cls):
+    """Whether a consumer's name looks like the one for notifications; the first of equals."""
+    return "notif" in f"{cls.__module__}.{cls.__qualname__}".lower()
+
+
+def _leads_to_notifications(found):
+    """Whether one of the consumers of a list of patterns looks like the one wanted."""
+    routes, _ = found
+    classes = [c for c in map(_consumer_class, _callbacks(routes)) if c]
+    return any(_relevance(c) for c in classes)
+
+
+def _lists_of_routes(module):
+    """Each list of patterns in a module, and where; also those inside an application."""
+    for name, value in list(vars(module).items()):
+        router = _router_in(value)
+        routes = router.routes if router else value
+        if _is_routes(name, routes):
+            yield routes, _place_of_name(module, name)
 
 
 def _text(path):
@@ -119,11 +257,17 @@ def _is_routes(name, value):
     """Whether it is a list of URL patterns that lead to consumers."""
     if not isinstance(value, (list, tuple)) or not value:
         return False
-    callbacks = [getattr(route, "callback", None) for route in value]
-    named = name == "websocket_urlpatterns"
-    return all(callbacks) and (
-        named or any(hasattr(c, "consumer_class") for c in callbacks)
+    if not all(hasattr(route, "pattern") for route in value):
+        return False
+    callbacks = [c for c in map(_callback_of, value) if c]
+    return name == "websocket_urlpatterns" or any(
+        _consumer_class(c) or _router_in(c) for c in callbacks
     )
+
+
+def _callback_of(route):
+    """What a pattern leads to; None for an include(), which Channels does not take."""
+    return getattr(route, "callback", None)
 
 
 def _middlewares_of(module):

@@ -5,6 +5,8 @@ WebSocket through the project's middleware and routes to its consumer. What the 
 no address for at this stage, the tool asks for below /__check__/; only this machine can.
 """
 
+import contextvars
+import functools
 import inspect
 import json
 import os
@@ -16,18 +18,22 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 from channels.layers import get_channel_layer  # noqa: E402 - Django has to be set up first
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter  # noqa: E402
 from check_bulk_users import make_bulk_users  # noqa: E402
 from check_discovery import Parts  # noqa: E402
+from check_journal import Journal, keeping, note, take  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.urls.exceptions import Resolver404  # noqa: E402
 
 PREFIX = "/__check__/"
-parts = Parts(os.getcwd())
-router = URLRouter(parts.routes or [])
+NUMBER = b"x-check-socket"
+parts = Parts(os.getcwd(), os.environ["NUMENEON_CHECK_PATH"])
 running = set()
 errors = []
+memberships = {}
+socket_journals = {}
+socket_number = contextvars.ContextVar("numeneon_check_socket", default="")
 
 
 async def tell_user(scope, receive, send):
@@ -59,8 +65,11 @@ def _describe_user(scope):
 
 async def routed(scope, receive, send):
     """The project's routes; a path that none of them takes is answered with a frame."""
+    if parts.router is None:
+        await _say({"check": "no route"}, scope, receive, send)
+        return
     try:
-        await router(scope, receive, send)
+        await parts.router(scope, receive, send)
     except (ValueError, Resolver404) as error:
         if "No route found" not in str(error):
             raise
@@ -69,17 +78,21 @@ async def routed(scope, receive, send):
 
 async def websocket(scope, receive, send):
     """Remembers what is open, and the traceback of what ended with an error."""
-    socket = object()
-    running.add(socket)
+    token = object()
+    running.add(token)
+    number = dict(scope["headers"]).get(NUMBER, b"").decode()
+    socket_number.set(number)
+    notes = socket_journals.setdefault(number, Journal())
     try:
         inner = tell_user if scope["path"].startswith(PREFIX) else routed
         chosen = parts.middleware(inner) if parts.middleware else inner
-        await chosen(scope, receive, send)
+        with keeping(notes):
+            await chosen(scope, receive, send)
     except Exception:
-        errors.append(traceback.format_exc())
+        errors.append({"socket": number, "traceback": traceback.format_exc()})
         raise
     finally:
-        running.discard(socket)
+        running.discard(token)
 
 
 async def found():
@@ -94,17 +107,41 @@ async def state():
     return {"open": len(running), "groups": members, "errors": errors}
 
 
+async def socket(number):
+    """Which groups the socket of that number is in, and what its coroutines left undone."""
+    joined = sorted(memberships.get(number, ()))
+    return {"groups": joined, "unawaited": socket_journals[number].unawaited}
+
+
 async def notify(**arguments):
-    """Call send_notification() as a view would, with exactly these keyword arguments."""
+    """Call send_notification() as a view would, with exactly these keyword arguments.
+
+    Answers with the journal of the call.
+    """
     try:
         inspect.signature(parts.sender).bind(**arguments)
     except TypeError as error:
         return {"signature": str(inspect.signature(parts.sender)), "error": str(error)}
-    if inspect.iscoroutinefunction(parts.sender):
-        await parts.sender(**arguments)
-    else:
-        await _in_thread(parts.sender, arguments)
-    return {}
+    with keeping(Journal()) as journal:
+        if inspect.iscoroutinefunction(parts.sender):
+            await parts.sender(**arguments)
+        else:
+            await _in_thread(parts.sender, arguments)
+    return vars(journal)
+
+
+async def notify_each(user_ids, **arguments):
+    """Call send_notification() for each of these users, in a call of its own."""
+    for id in user_ids:
+        answer = await notify(user_ids=[id], **arguments)
+        if "signature" in answer:
+            break
+    return answer
+
+
+async def journal(number):
+    """What the request of that number did, in its own journal."""
+    return take(number)
 
 
 async def change(id, **fields):
@@ -133,7 +170,8 @@ async def _in_thread(call, arguments):
         return await sync_to_async(run)()
 
 
-CONTROLS = {c.__name__: c for c in (found, state, notify, change, bulk_users)}
+_CONTROLS = (found, state, socket, notify, notify_each, journal, change, bulk_users)
+CONTROLS = {c.__name__: c for c in _CONTROLS}
 
 
 async def http(scope, receive, send):
@@ -156,4 +194,28 @@ async def http(scope, receive, send):
     await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
 
+def watch_groups(layer):
+    """Note which socket joins which group, and to which group a request sends."""
+    join, leave, deliver = layer.group_add, layer.group_discard, layer.group_send
+
+    @functools.wraps(join)
+    async def group_add(group, channel):
+        memberships.setdefault(socket_number.get(), set()).add(group)
+        return await join(group, channel)
+
+    @functools.wraps(leave)
+    async def group_discard(group, channel):
+        memberships.get(socket_number.get(), set()).discard(group)
+        return await leave(group, channel)
+
+    @functools.wraps(deliver)
+    async def group_send(group, message):
+        note("groups", group)
+        return await deliver(group, message)
+
+    layer.group_add, layer.group_discard = group_add, group_discard
+    layer.group_send = group_send
+
+
+watch_groups(get_channel_layer())
 application = ProtocolTypeRouter({"http": http, "websocket": websocket})

@@ -1,5 +1,7 @@
 """Variants of step 3."""
 
+import textwrap
+
 import course
 from course.source import extract
 from tests.variants import Edit, broken, correct
@@ -15,6 +17,8 @@ _FOLDER = course.step(3).folder
 _USER_OF = extract(_FOLDER / _MIDDLEWARE, "user_of")
 _CALL = extract(_FOLDER / _MIDDLEWARE, "JWTAuthMiddleware.__call__")
 _RECEIVE = extract(_FOLDER / _CONSUMERS, "NotificationConsumer.receive")
+_NOTIFY = extract(_FOLDER / _CONSUMERS, "NotificationConsumer.notify") + "\n"
+_CHOSEN = extract(_FOLDER / _CONSUMERS, "NotificationConsumer.chosen_subprotocol")
 _GROUPS = "{user_group(pk) for pk in user_ids}"
 _CLOSE = "            await self.close(code=4401)\n"
 
@@ -211,12 +215,90 @@ _IMPORTED_AS = Edit(
     "from notifications.consumers import Notifications as NotificationConsumer",
 )
 _ADDRESS = 're_path(r"^ws/notifications/?$", NotificationConsumer.as_asgi())'
+_DENIER = Edit(
+    _ROUTING,
+    "from django.urls import re_path",
+    "from channels.security.websocket import WebsocketDenier\nfrom django.urls import re_path",
+)
+_GREETING = """                "user_id": user.pk,
+            }
+        )
+"""
+
+# Another app with sockets of its own, and the project's own routes that include both.
+_CHAT = (
+    Edit("backend/chat/__init__.py", "", ""),
+    Edit(
+        "backend/chat/consumers.py",
+        "",
+        """from channels.generic.websocket import AsyncWebsocketConsumer
+
+
+class ChatConsumer(AsyncWebsocketConsumer):
+    async def receive(self, text_data=None, bytes_data=None):
+        await self.send(text_data=text_data)
+""",
+    ),
+    Edit(
+        "backend/chat/routing.py",
+        "",
+        """from chat.consumers import ChatConsumer
+from django.urls import path
+
+websocket_urlpatterns = [path("ws/chat/<str:room>/", ChatConsumer.as_asgi())]
+""",
+    ),
+    Edit(_SETTINGS, '    "notifications",\n', '    "chat",\n    "notifications",\n'),
+)
+
+
+def included(address: str) -> tuple[Edit, ...]:
+    """The app's routes, below `ws/` in those of the project; `address` is what is left."""
+    return (
+        *_CHAT,
+        Edit(_ROUTING, _ADDRESS, f"{address}, NotificationConsumer.as_asgi())"),
+        Edit(
+            "backend/numeneon/routing.py",
+            "",
+            """from channels.routing import URLRouter
+from django.urls import path
+
+import chat.routing
+import notifications.routing
+
+websocket_urlpatterns = [
+    path("ws/", URLRouter(notifications.routing.websocket_urlpatterns)),
+    *chat.routing.websocket_urlpatterns,
+]
+""",
+        ),
+    )
+
 
 VARIANTS = [
     broken(
         "notifications.installed",
         "not in INSTALLED_APPS",
         Edit(_SETTINGS, '    "notifications",\n', ""),
+    ),
+    broken(
+        "notifications.installed",
+        "nothing is there",
+        *(Edit(f"{_APP}/{name}.py", None, None) for name in _APP_FILES),
+        *(Edit(f"{_APP}/tests/{name}.py", None, None) for name in _TESTS),
+        Edit(_SETTINGS, '    "notifications",\n', ""),
+    ),
+    broken(
+        "routing.path",
+        "no consumer yet",
+        Edit(_CONSUMERS, None, None),
+        Edit(_ROUTING, None, None),
+    ),
+    broken(
+        "middleware.valid-token",
+        "the app is empty",
+        *(Edit(f"{_APP}/{name}.py", None, None) for name in _APP_FILES[2:]),
+        *(Edit(f"{_APP}/tests/{name}.py", None, None) for name in _TESTS),
     ),
     broken(
         "notifications.installed",
@@ -398,13 +480,63 @@ VARIANTS = [
     correct(
         "middleware.inactive-user", "filters in the query", by_hand('"verify_aud": False')
     ),
+    broken("routing.path", "no routes yet", Edit(_ROUTING, None, None)),
     broken(
         "routing.path",
-        "only with the slash",
+        "no as_asgi()",
+        Edit(_ROUTING, "NotificationConsumer.as_asgi()", "NotificationConsumer"),
+    ),
+    broken(
+        "routing.path",
+        "the catch-all is first",
         Edit(
-            _ROUTING,
-            _ADDRESS,
-            're_path(r"^ws/notifications/$", NotificationConsumer.as_asgi())',
+            _ROUTING, _ADDRESS, f're_path(r"", WebsocketDenier.as_asgi()),\n    {_ADDRESS}'
+        ),
+        _DENIER,
+    ),
+    broken(
+        "routing.path",
+        "an include()",
+        Edit(_ROUTING, _ADDRESS, 're_path(r"^ws/", include(([re_path("", print)], "ws")))'),
+        Edit(_ROUTING, "import re_path", "import include, re_path"),
+    ),
+    correct(
+        "routing.path",
+        "only with the slash",
+        Edit(_ROUTING, "notifications/?$", "notifications/$"),
+    ),
+    correct(
+        "routing.path",
+        "included by the project's, beside another app's",
+        *included('re_path(r"^notifications/$"'),
+    ),
+    correct("routing.path", "another app has sockets of its own", *_CHAT),
+    correct(
+        "routing.path",
+        "in asgi.py, behind the middleware",
+        Edit(_ROUTING, None, None),
+        Edit(
+            "backend/numeneon/asgi.py",
+            "application = get_asgi_application()\n",
+            """django_application = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.urls import path
+from notifications.consumers import NotificationConsumer
+from notifications.middleware import JWTAuthMiddleware
+
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": AllowedHostsOriginValidator(
+            JWTAuthMiddleware(
+                URLRouter([path("ws/notifications/", NotificationConsumer.as_asgi())])
+            )
+        ),
+    }
+)
+""",
         ),
     ),
     broken(
@@ -416,21 +548,31 @@ VARIANTS = [
             're_path(r"^/ws/notifications/?$", NotificationConsumer.as_asgi())',
         ),
     ),
-    broken(
+    correct(
         "routing.path",
-        "the catch-all takes the one without a slash",
+        "a catch-all is last",
         Edit(
-            _ROUTING,
-            _ADDRESS,
-            're_path(r"^ws/notifications/$", NotificationConsumer.as_asgi()),\n'
-            '    re_path(r"", WebsocketDenier.as_asgi())',
+            _ROUTING, _ADDRESS, f'{_ADDRESS},\n    re_path(r"", WebsocketDenier.as_asgi())'
         ),
+        _DENIER,
+    ),
+    broken(
+        "routing.end-anchor",
+        "no end",
+        Edit(_ROUTING, "notifications/?$", "notifications/"),
+    ),
+    broken(
+        "routing.end-anchor",
+        "no end in the app's part of it",
+        *included('re_path(r"^notifications/"'),
+    ),
+    correct(
+        "routing.end-anchor",
+        "path() has an end by itself",
         Edit(
-            _ROUTING,
-            "from django.urls import re_path",
-            "from channels.security.websocket import WebsocketDenier\n"
-            "from django.urls import re_path",
+            _ROUTING, _ADDRESS, 'path("ws/notifications/", NotificationConsumer.as_asgi())'
         ),
+        Edit(_ROUTING, "import re_path", "import path"),
     ),
     correct(
         "routing.path",
@@ -465,7 +607,23 @@ VARIANTS = [
     ),
     broken(
         "consumer.greets-user",
-        "takes none of the subprotocols",
+        "a name that is not there",
+        Edit(_CONSUMERS, "{user.username}", "{user.nickname}"),
+    ),
+    correct("consumer.greets-user", "a synchronous consumer", _SYNC_CONSUMER, _IMPORTED_AS),
+    correct(
+        "consumer.greets-user",
+        "an unread count after the greeting",
+        Edit(
+            _CONSUMERS,
+            _GREETING,
+            _GREETING
+            + '        await self.send_json({"type": "unread", "data": {"count": 0}})\n',
+        ),
+    ),
+    broken(
+        "consumer.subprotocol",
+        "none is chosen",
         Edit(
             _CONSUMERS,
             'return SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None',
@@ -473,13 +631,42 @@ VARIANTS = [
         ),
     ),
     broken(
-        "consumer.greets-user",
-        "a name that is not there",
-        Edit(_CONSUMERS, "{user.username}", "{user.nickname}"),
+        "consumer.subprotocol",
+        "the token is chosen",
+        Edit(
+            _CONSUMERS,
+            'return SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None',
+            'return (self.scope["subprotocols"] or [None])[-1]',
+        ),
     ),
-    correct("consumer.greets-user", "a synchronous consumer", _SYNC_CONSUMER, _IMPORTED_AS),
+    correct(
+        "consumer.subprotocol",
+        "the first of those offered",
+        Edit(
+            _CONSUMERS,
+            'return SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None',
+            'return next(iter(self.scope["subprotocols"]), None)',
+        ),
+    ),
+    correct("consumer.subprotocol", "the token in the query string", *_ELSEWHERE),
     broken(
         "consumer.refuses-anonymous",
+        "greets everybody",
+        Edit(_CONSUMERS, "if not user.is_authenticated:", "if user is None:"),
+    ),
+    broken(
+        "consumer.refuses-anonymous",
+        "greets before it looks",
+        Edit(
+            _CONSUMERS,
+            _CLOSE,
+            '            await self.send_json({"type": "connection_established"})\n'
+            + _CLOSE,
+        ),
+    ),
+    correct("consumer.refuses-anonymous", "says why first", *_ELSEWHERE),
+    broken(
+        "consumer.close-code",
         "closes before it accepts",
         Edit(
             _CONSUMERS,
@@ -487,17 +674,18 @@ VARIANTS = [
             _CLOSE,
         ),
     ),
+    broken("consumer.close-code", "stays open", Edit(_CONSUMERS, _CLOSE, "")),
     broken(
-        "consumer.refuses-anonymous",
-        "stumbles over the group it never had",
-        Edit(_CONSUMERS, "    group = None\n\n", ""),
+        "consumer.close-code",
+        "closes without a code",
+        Edit(_CONSUMERS, _CLOSE, "            await self.close()\n"),
     ),
     broken(
-        "consumer.refuses-anonymous",
-        "stays open",
-        Edit(_CONSUMERS, _CLOSE, ""),
+        "consumer.close-code",
+        "stumbles over somebody without a name",
+        Edit(_CONSUMERS, _CLOSE, "            await self.close(code=user.close_code)\n"),
     ),
-    correct("consumer.refuses-anonymous", "says why first", *_ELSEWHERE),
+    correct("consumer.close-code", "says why first", *_ELSEWHERE),
     broken(
         "notify.arrives",
         "a type without a handler",
@@ -521,6 +709,68 @@ VARIANTS = [
         "notify.arrives",
         "another group than the consumer's",
         Edit(_SERVICES, _GROUPS, '{f"users_{pk}" for pk in user_ids}'),
+    ),
+    broken(
+        "notify.arrives",
+        "the handler is outside the class",
+        Edit(_CONSUMERS, _NOTIFY, ""),
+        Edit(
+            _CONSUMERS,
+            _CHOSEN,
+            _CHOSEN + "\n\n" + textwrap.dedent(_NOTIFY),
+        ),
+    ),
+    broken("notify.arrives", "no handler", Edit(_CONSUMERS, _NOTIFY, "")),
+    broken(
+        "notify.arrives",
+        "no group_add",
+        Edit(
+            _CONSUMERS,
+            "        await self.channel_layer.group_add(self.group, self.channel_name)\n",
+            "",
+        ),
+    ),
+    broken(
+        "notify.arrives",
+        "no await before group_add",
+        Edit(
+            _CONSUMERS, "await self.channel_layer.group_add", "self.channel_layer.group_add"
+        ),
+    ),
+    broken(
+        "notify.arrives",
+        "no async_to_sync",
+        Edit(_SERVICES, "async_to_sync(send_to_groups)(", "send_to_groups("),
+    ),
+    broken(
+        "notify.arrives",
+        "no await before group_send",
+        Edit(_SERVICES, "await layer.group_send", "layer.group_send"),
+    ),
+    broken(
+        "notify.arrives",
+        "an error that is only logged",
+        Edit(
+            _SERVICES,
+            "    async_to_sync(send_to_groups)({user_group(pk) for pk in user_ids}, event)\n",
+            """    import logging
+
+    try:
+        async_to_sync(send_to_groups)({user_groups(pk) for pk in user_ids}, event)
+    except Exception:
+        logging.getLogger(__name__).exception("not sent")
+""",
+        ),
+    ),
+    correct(
+        "notify.arrives",
+        "something else is sent before it",
+        Edit(
+            _CONSUMERS,
+            '        await self.send_json(event["payload"])',
+            '        await self.send_json({"type": "unread", "data": {"count": 1}})\n'
+            '        await self.send_json(event["payload"])',
+        ),
     ),
     correct(
         "notify.arrives",
@@ -570,6 +820,16 @@ VARIANTS = [
             "group_discard(self.group, self.channel_name)",
             "group_discard(self.group, self.channel_name)\n            self.group.clear()",
         ),
+    ),
+    broken(
+        "consumer.leaves-group",
+        "stumbles over the group it never had",
+        Edit(_CONSUMERS, "    group = None\n\n", ""),
+    ),
+    broken(
+        "consumer.leaves-group",
+        "disconnect() without the close code",
+        Edit(_CONSUMERS, "def disconnect(self, code):", "def disconnect(self):"),
     ),
     correct(
         "consumer.leaves-group", "in websocket_disconnect", _SYNC_CONSUMER, _IMPORTED_AS

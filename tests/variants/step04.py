@@ -201,6 +201,32 @@ class Migration(migrations.Migration):
     ),
 )
 
+_SIGNALS = "backend/notifications/signals.py"
+_SEND = "        send_notification(user_ids=user_ids, kind=kind, data=data)\n"
+_ATOMIC = Edit(
+    "backend/numeneon/settings.py",
+    'AUTH_USER_MODEL = "users.User"',
+    'AUTH_USER_MODEL = "users.User"\nDATABASES["default"]["ATOMIC_REQUESTS"] = True',
+)
+
+# Enough where on_commit() calls the function at once, and only there.
+_TRIED = (
+    published(
+        """    import logging
+
+    def send():
+        send_notification(user_ids=user_ids, kind=kind, data=data)
+
+    try:
+        transaction.on_commit(send)
+    except Exception:
+        logging.exception("not sent")
+"""
+    ),
+    Edit(_FRIENDS, "@transaction.atomic\ndef accept_request", "def accept_request"),
+    Edit(_FRIENDS, '.select_for_update(of=("self",))', ""),
+)
+
 VARIANTS = [
     broken(
         "events.ready",
@@ -218,7 +244,59 @@ VARIANTS = [
             "    await asyncio.gather(*(send(group, event) for group in groups))\n",
         ),
     ),
+    broken(
+        "events.ready",
+        "a coroutine that is never awaited",
+        Edit(_SERVICES, "async_to_sync(send_to_groups)(", "send_to_groups("),
+    ),
     broken("events.friend-request", "is not told", in_service(_FRIENDS, _ASKED, "")),
+    broken(
+        "events.friend-request",
+        "one id in place of a list",
+        request_told(to="friendship.to_user_id"),
+    ),
+    broken(
+        "events.friend-request",
+        "the service returns nothing",
+        Edit(
+            _FRIENDS,
+            "    events.friend_request(friendship)\n    return friendship\n",
+            "    events.friend_request(friendship)\n",
+        ),
+    ),
+    broken(
+        "events.friend-request",
+        "a coroutine of all four is never awaited",
+        Edit(_SERVICES, "def send_notification", "async def send_notification"),
+        Edit(_SERVICES, "    async_to_sync(send_to_groups)(", "    await send_to_groups("),
+    ),
+    broken(
+        "events.friend-request",
+        "all four stop at a name that is not there",
+        published("    transaction.on_commit(sends, robust=True)\n"),
+    ),
+    broken(
+        "events.friend-request",
+        "nothing is published",
+        published("    return transaction, send_notification\n"),
+    ),
+    broken(
+        "events.friend-request",
+        "the function for the commit does nothing",
+        Edit(_EVENTS, _SEND, "        return send_notification\n"),
+    ),
+    correct(
+        "events.friend-request",
+        "another event besides",
+        published(
+            """    def send():
+        send_notification(user_ids=user_ids, kind="unread", data={"count": 1})
+        send_notification(user_ids=user_ids, kind=kind, data=data)
+
+    transaction.on_commit(send, robust=True)
+"""
+        ),
+    ),
     broken(
         "events.friend-request",
         "told to the one who asks",
@@ -268,6 +346,26 @@ VARIANTS = [
             '    publish(user_ids=[friendship.to_user_id], kind="friend_accepted", data=data)\n',
         ),
     ),
+    broken(
+        "events.friend-accepted",
+        "a signal that tells of the request again",
+        *_BY_SIGNALS,
+        Edit(
+            _SIGNALS,
+            "    if created:\n        at = instance.created_at.isoformat()\n        data = {",
+            "    if True:\n        at = instance.created_at.isoformat()\n        data = {",
+        ),
+        Edit(_SIGNALS, "    elif instance.accepted_at", "    if instance.accepted_at"),
+    ),
+    broken(
+        "events.friend-accepted",
+        "the service returns nothing",
+        Edit(
+            _FRIENDS,
+            "    events.friend_accepted(friendship)\n    return friendship\n",
+            "    events.friend_accepted(friendship)\n",
+        ),
+    ),
     correct("events.friend-accepted", "by signals and by hand", *_BY_SIGNALS),
     broken(
         "events.new-message",
@@ -304,6 +402,14 @@ VARIANTS = [
         "events.new-post",
         "everybody is told",
         post_told('list(type(post.author).objects.values_list("pk", flat=True))'),
+    ),
+    broken(
+        "events.new-post",
+        "friends whose request is pending as well",
+        post_told(
+            '[*post.author.asked.values_list("to_user_id", flat=True),'
+            ' *post.author.was_asked.values_list("from_user_id", flat=True)]'
+        ),
     ),
     correct("events.new-post", "a set of ids", *_BY_SIGNALS),
     broken(
@@ -381,6 +487,43 @@ VARIANTS = [
         Edit(_FRIENDS, "@transaction.atomic\ndef accept_request", "def accept_request"),
     ),
     correct("events.refused", "by signals and by hand", *_BY_SIGNALS),
+    broken(
+        "events.only-news",
+        "declining tells that they are friends",
+        Edit(
+            _FRIENDS,
+            "    requests = Friendship.objects.requests_to(receiver).filter(pk=request_id)\n",
+            "    requests = Friendship.objects.requests_to(receiver).filter(pk=request_id)\n"
+            "    for request in requests:\n"
+            "        events.friend_accepted(request)\n",
+        ),
+    ),
+    broken(
+        "events.only-news",
+        "a like is a post",
+        Edit(
+            _POSTS,
+            "        post.liked_by.add(user)\n",
+            "        post.liked_by.add(user)\n        events.new_post(post)\n",
+        ),
+    ),
+    broken(
+        "events.only-news",
+        "a signal that takes an edited post for a new one",
+        *_BY_SIGNALS,
+        Edit(_SIGNALS, "if not created or instance.parent or", "if instance.parent or"),
+    ),
+    correct("events.only-news", "by signals and by hand", *_BY_SIGNALS),
+    broken(
+        "events.layer-down",
+        "a try around on_commit, and the whole request in a transaction",
+        _ATOMIC,
+        *_TRIED,
+    ),
+    correct(
+        "events.layer-down", "a try around on_commit, outside of transactions", *_TRIED
+    ),
+    correct("events.layer-down", "robust, and the whole request in a transaction", _ATOMIC),
     broken(
         "events.layer-down",
         "not robust",

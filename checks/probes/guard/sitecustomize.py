@@ -55,6 +55,8 @@ def _scratch_databases(settings, path):
         return {
             "ENGINE": engine,
             "NAME": path if alias == "default" else f"{path}.{alias}",
+            # It decides when on_commit() callbacks run: theirs has to stay as it is.
+            "ATOMIC_REQUESTS": theirs.get("ATOMIC_REQUESTS", False),
             "OPTIONS": {**_patient_writes(), **options, "timeout": 20},
         }
 

@@ -1,0 +1,33 @@
+"""Judges which of the subprotocols that a client offered a server has chosen."""
+
+from __future__ import annotations
+
+from checks.errors import NotYet, Place
+from checks.harness.client import Socket
+from course.contract import TOKEN_SUBPROTOCOL
+
+
+def expect_name_chosen(socket: Socket, look_at: Place | None = None) -> None:
+    """The server chose the name beside the token, where the client offered both.
+
+    A browser closes a socket if none of its offers is chosen; a chosen token would be in a
+    response header, which proxies write to their logs. Raises NotYet for both.
+    """
+    if not socket.offered or socket.subprotocol == TOKEN_SUBPROTOCOL:
+        return
+    if socket.subprotocol in socket.offered:
+        raise NotYet(
+            "the server chose the access token itself as the subprotocol: it is in the "
+            "response header Sec-WebSocket-Protocol",
+            expected=f"the server chooses the subprotocol {TOKEN_SUBPROTOCOL}",
+            look_at=look_at,
+            todo=f'self.accept(subprotocol="{TOKEN_SUBPROTOCOL}"): never a value that the '
+            "client sent",
+        )
+    raise NotYet(
+        "the socket was opened with none of the subprotocols that the client offered",
+        expected=f"the server chooses {TOKEN_SUBPROTOCOL}: a browser closes the socket if none "
+        "of its subprotocols is chosen",
+        look_at=look_at,
+        todo=f'self.accept(subprotocol="{TOKEN_SUBPROTOCOL}"), if the client offered it',
+    )
