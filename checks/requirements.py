@@ -56,10 +56,14 @@ def listings(project: Project) -> list[RequirementsFile]:
         for pattern in _GLOBS:
             for path in filter(Path.is_file, sorted(folder.glob(pattern))):
                 listing = RequirementsFile(project.relative(path))
-                read = _pyproject if path.suffix == ".toml" else _text
-                listing.entries.extend(read(path, project))
+                listing.entries.extend(entries_of(path, project))
                 found.append(listing)
     return found
+
+
+def entries_of(path: Path, project: Project) -> list[Entry]:
+    """The entries of one list of the project; raises NotYet where pip could not read a line."""
+    return (_pyproject if path.suffix == ".toml" else _text)(path, project)
 
 
 def admits(entries: list[Entry], oldest: str, installed: str | None = None) -> bool:
