@@ -13,7 +13,7 @@ import yaml
 from checks.errors import NotYet, Place
 from checks.harness.project import read
 from checks.render import specification
-from checks.render.specification import KINDS, Finding, Spot, either
+from checks.render.specification import Finding, Spot, either
 
 FILE = "render.yaml"
 _FULL_VERSION = re.compile(r"\d+\.\d+\.\d+$")
@@ -286,7 +286,9 @@ def _check_variable(blueprint: Blueprint, entry: dict[str, Any], spot: Spot) -> 
                 expected=f"one of {', '.join(names) or 'them, but there are none'}",
                 look_at=blueprint.place(*spot, source, "name"),
             )
-        if source == "fromService" and {target.get("type"), wanted["type"]} not in _SAME:
+        if source == "fromService" and not _is_same_type(
+            target.get("type"), wanted["type"]
+        ):
             raise NotYet(
                 f"{wanted['name']!r} is a {target.get('type')}, not a {wanted['type']}",
                 look_at=blueprint.place(*spot, source, "type"),
@@ -301,8 +303,8 @@ def _check_variable(blueprint: Blueprint, entry: dict[str, Any], spot: Spot) -> 
         )
 
 
-# A type by its two names counts as one.
-_SAME: list[set[object]] = [*({kind} for kind in KINDS), {"keyvalue", "redis"}]
+def _is_same_type(one: object, other: object) -> bool:
+    return one == other or {one, other} == {"keyvalue", "redis"}  # two names of one type
 
 
 def _check_region(blueprint: Blueprint, target: dict[str, Any], spot: Spot) -> None:

@@ -615,16 +615,6 @@ VARIANTS = [
         Edit(SETTINGS, PUBSUB, CORE),
         Edit(SETTINGS, HOSTS, '"hosts": [{"address": redis_url, "socket_timeout": None}]'),
     ),
-    correct(
-        "deploy.shutdown",
-        "a script in front of the server",
-        Edit(
-            "start.sh", "", "uvicorn $1 --host 0.0.0.0 --port $PORT --lifespan off\ntrue\n"
-        ),
-        Edit(
-            PLAN, START, "      cd backend && bash ../start.sh numeneon.asgi:application\n"
-        ),
-    ),
     broken(
         "deploy.shutdown",
         "goodbye takes too long",
