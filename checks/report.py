@@ -113,6 +113,7 @@ def _details(result: ItemResult, pointers: Pointers) -> list[str]:
     if result.status is Status.BLOCKED:
         return [f"waits for {result.blocked_by}"]
     details = result.message.splitlines()
+    details += [f"remark   {text}" for text in result.remark.splitlines()]
     if result.status is Status.FAILED:
         details += [f"{label:<{_LABEL}}{text}" for label, text in pointers(result)]
     return details
@@ -246,6 +247,8 @@ def to_junit(report: Report) -> str:
             suite, "testcase", name=result.id, classname=f"step{report.step:02}"
         )
         case.set("time", f"{result.duration_s:.3f}")
+        if result.remark:
+            ET.SubElement(case, "system-out").text = _printable(f"remark: {result.remark}")
         if tag := tags.get(result.status):
             reason = result.message or f"waits for {result.blocked_by}"
             ET.SubElement(case, tag, message=result.title).text = _printable(reason)

@@ -121,6 +121,13 @@ def _text_listing(path: Path, project: Project) -> RequirementsFile:
     return RequirementsFile(name, entries, developers)
 
 
+def entries_of(path: Path, project: Project) -> list[Entry]:
+    """What one list makes production install; raises NotYet where it cannot be read."""
+    if path.suffix in (".txt", ".in"):
+        return _text(path, project)
+    return _READERS[path.name](path, project)[0]
+
+
 def edges(entries: list[Entry]) -> list[str]:
     """The versions that these entries name as their limits."""
     found = []

@@ -21,7 +21,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class ItemResult:
-    """The verdict on one item; times are in seconds, `file` is relative to the project."""
+    """The verdict on one item; times are in seconds, `file` is relative to the project.
+
+    A `remark` is something about a passed item that the checks cannot judge for certain.
+    """
 
     id: str
     title: str
@@ -33,6 +36,7 @@ class ItemResult:
     docs: str = ""
     blocked_by: str | None = None
     duration_s: float = 0.0
+    remark: str = ""
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,9 @@ class _Run:
     def _prefetched(self, harness: Harness) -> Iterable[Callable[[Harness], object]]:
         if harness.url or not self.items:
             return ()
-        return checklist_of(self.items[0].step).prefetch
+        common = checklist_of(self.items[0].step).prefetch
+        own = (make for item in self.items for make in item.prefetch)
+        return dict.fromkeys([*common, *own])
 
     def _manual(self, item: Item, harness: Harness) -> bool:
         return item.live and harness.url is None
@@ -159,8 +161,8 @@ class _Run:
         blocker = next((need for need in item.needs if self._stands_in_way(need)), None)
         if blocker:
             return _blank(item, Status.BLOCKED, blocked_by=blocker)
-        error, seconds = started.result() if started else _attempt(item, harness)
-        return replace(self._explain(item, error), duration_s=seconds)
+        error, remark, seconds = started.result() if started else _attempt(item, harness)
+        return replace(self._explain(item, error), remark=remark, duration_s=seconds)
 
     def _stands_in_way(self, need: str) -> bool:
         good = {Status.PASSED, Status.MANUAL}
@@ -190,15 +192,16 @@ class _Run:
         self._on_result(result)
 
 
-def _attempt(item: Item, harness: Harness) -> tuple[BaseException | None, float]:
-    """Judge one item: the exception that stopped it, if any, and the seconds it took."""
+def _attempt(item: Item, harness: Harness) -> tuple[BaseException | None, str, float]:
+    """Judge one item: the exception that stopped it, if any, else its remark; and seconds."""
     start = time.monotonic()
     error: BaseException | None = None
+    remark = ""
     try:
-        item.judge(harness)
+        remark = item.judge(harness) or ""
     except Exception as raised:  # noqa: BLE001 - _explain() tells whose it is
         error = raised
-    return error, time.monotonic() - start
+    return error, remark, time.monotonic() - start
 
 
 def _blank(item: Item, status: Status, **more: str) -> ItemResult:

@@ -22,7 +22,7 @@ from checks.harness import client
 from checks.report import line
 from checks.results import Report, Status
 from checks.runner import Session
-from course.processes import Process, free_port, listening, wait_until
+from course.processes import Process, free_port, listens, start_on_free_port
 
 pytestmark = pytest.mark.server
 
@@ -38,19 +38,22 @@ class Deployment:
         self, folder: Path, *, middleware: str = "", tls: Path | None = None
     ) -> None:
         self.folder = folder
-        self.port = free_port()
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self._settings(middleware)
         self._run("migrate", "-v", "0")
         self._run("seed_demo", "--password", PASSWORD)
         options = ["--ssl-certfile", tls, "--ssl-keyfile", tls] if tls else []
-        self.process = Process(
-            [sys.executable, "-m", "uvicorn", "--port", str(self.port), "--lifespan", "off"]
-            + [*map(str, options), "numeneon.asgi:application"],
-            cwd=STEP.folder / "backend",
-            env=self._env(),
-        )
-        assert wait_until(lambda: listening(self.port), seconds=30), self.process.log()
+        argv = [sys.executable, "-m", "uvicorn", "--lifespan", "off", *map(str, options)]
+
+        def start(port: int) -> Process:
+            return Process(
+                [*argv, "--port", str(port), "numeneon.asgi:application"],
+                cwd=STEP.folder / "backend",
+                env=self._env(),
+            )
+
+        self.process, self.port, up = start_on_free_port(start, listens)
+        assert up, self.process.log()
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 
     def _settings(self, middleware: str) -> None:
         text = "from numeneon.settings import *\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import socket
@@ -24,6 +25,9 @@ pytestmark = pytest.mark.server
 as_root = pytest.mark.skipif(
     os.name == "nt" or os.geteuid() != 0, reason="only root may not run PostgreSQL"
 )
+
+
+SYSTEM_POSTGRES = glob.glob("/usr/lib/postgresql/*/bin/initdb")
 
 
 @pytest.fixture
@@ -134,6 +138,28 @@ def test_missing_service_says_what_to_install(found, start, monkeypatch):
         start()
 
     assert "install" in fault.value.todo
+
+
+@pytest.fixture
+def postgres_with_tls(monkeypatch):
+    """One that was built with OpenSSL: the system's, where the wheel's was not."""
+    folders = [Path(name).parent for name in sorted(SYSTEM_POSTGRES, reverse=True)]
+    if not folders:
+        pytest.skip("no PostgreSQL of the system is here; the wheels' know no TLS")
+    monkeypatch.setattr(services, "postgres_folder", lambda: folders[0])
+    service = services.start_postgres()
+    yield service
+    service.stop()
+
+
+def test_postgres_offers_tls(postgres_with_tls):
+    """A project that requires TLS, as many do on a host, can connect here as well."""
+    with psycopg.connect(f"{postgres_with_tls.url}?sslmode=require") as connection:
+        [used] = connection.execute(
+            "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        ).fetchone()
+
+    assert used
 
 
 @as_root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import importlib.util
 import os
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checks.errors import EnvironmentFault
-from course.processes import Process, free_port, supervised, wait_until
+from course.processes import Process, start_on_free_port, supervised, wait_until
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
@@ -79,7 +80,16 @@ def start_redis(folder: Path, *, port: int | None = None) -> Service:
             "`python3 tutorial.py doctor` tells what is there",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    argv = [executable, "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), "--port"]
+    argv: list[str | Path] = [
+        executable,
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+        "--port",
+    ]
     port, process = _start("Redis", argv, folder, port=port)
     return Service(f"redis://127.0.0.1:{port}/0", port, process)
 
@@ -119,11 +129,55 @@ def _start_cluster(bin_folder: Path, cluster: Path) -> Service:
         raise EnvironmentFault(
             f"initdb failed: {made.stderr.strip() or made.stdout.strip()}"
         )
-    options = ["-h", "127.0.0.1", "-k", str(cluster), "-c", "fsync=off", "-p"]
-    argv = [bin_folder / "postgres", "-D", data, *options]
+    argv: list[str | Path] = [bin_folder / "postgres", "-D", data, "-h", "127.0.0.1"]
+    argv += ["-k", str(cluster), "-c", "fsync=off"]
+    argv += [*_tls_options(bin_folder, cluster, user), "-p"]
     port, process = _start("PostgreSQL", argv, cluster, user=user.get("user"))
     url = f"postgresql://numeneon:scratch@127.0.0.1:{port}/postgres"
     return Service(url, port, process, cluster)
+
+
+def _tls_options(bin_folder: Path, cluster: Path, user: dict[str, int]) -> list[str]:
+    """Options by which PostgreSQL offers TLS, as a host's does; none if it was built without.
+
+    The certificate is signed by itself: `sslmode=require` takes it, `verify-full` does not.
+    """
+    argv: list[str | Path] = [bin_folder / "postgres", "-D", cluster / "data"]
+    library = _run([*argv, "-C", "ssl_library"], cluster, user)
+    pem = _self_signed() if library.stdout.strip() else None
+    if pem is None:
+        return []
+    file = cluster / "server.pem"
+    file.touch(mode=0o600)
+    file.write_bytes(pem)
+    if user:
+        os.chown(file, user["user"], user["group"])
+    files = [f"ssl_cert_file={file}", f"ssl_key_file={file}"]
+    return [word for option in ("ssl=on", *files) for word in ("-c", option)]
+
+
+@functools.cache
+def _self_signed() -> bytes | None:
+    """A key and a certificate for this machine, for a day; None without `cryptography`."""
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ImportError:
+        return None
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    day = datetime.timedelta(days=1)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now - day, now + day
+    )
+    certificate = builder.sign(key, hashes.SHA256())
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ) + certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _unprivileged(folder: Path) -> dict[str, int]:
@@ -178,7 +232,13 @@ def _run(
     argv: list[str | Path], folder: Path, user: dict[str, int]
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        argv, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, **user
+        argv,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        user=user.get("user"),
+        group=user.get("group"),
     )
 
 
@@ -191,17 +251,21 @@ def _start(
     user: int | None = None,
 ) -> tuple[int, Process]:
     """Run a server, its port behind the arguments, until it says that it is ready."""
-    for _ in range(3):
-        chosen = port or free_port()
-        process = supervised([*argv, str(chosen)], cwd=folder, env=os.environ, user=user)
-        if _ready(process):
-            return chosen, process
-        log = process.log(5)
-        process.kill()
-        if port or "in use" not in log:
-            break
+
+    def start(chosen: int) -> Process:
+        return supervised([*argv, str(chosen)], cwd=folder, env=os.environ, user=user)
+
+    if port is None:
+        process, port, up = start_on_free_port(start, lambda process, _: _ready(process))
+    else:
+        process = start(port)
+        up = _ready(process)
+    if up:
+        return port, process
+    log = process.log(5)
+    process.kill()
     raise EnvironmentFault(
-        f"{name} did not start on port {chosen} within {_START_SECONDS:g} s; "
+        f"{name} did not start on port {port} within {_START_SECONDS:g} s; "
         f"its last lines:\n{log or '(nothing printed)'}"
     )
 

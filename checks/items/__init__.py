@@ -19,7 +19,8 @@ import course
 if TYPE_CHECKING:
     from checks.harness.harness import Harness
 
-Judge = Callable[["Harness"], None]
+# What a judge gives back is a remark on an item that passed.
+Judge = Callable[["Harness"], str | None]
 Maker = Callable[["Harness"], object]
 
 
@@ -42,7 +43,8 @@ class Item:
 
     `docs` is the section of the step's page that explains it, as `steps/SLUG/#anchor`.
     `events` and `close_codes` name what of the contract the item proves; the reference
-    pages are made from them. The item holds for projects before step `until`.
+    pages are made from them. The item holds for projects before step `until`. `prefetch`
+    begins to make what the judge will need while the items before it are judged.
     """
 
     id: str
@@ -58,13 +60,14 @@ class Item:
     events: tuple[str, ...] = ()
     close_codes: tuple[int, ...] = ()
     handshake: bool = False
+    prefetch: tuple[Maker, ...] = ()
 
 
 class Checklist:
     """Collects a step's items, in the order in which the learner reads them."""
 
     def __init__(self, step: int, prefetch: Iterable[Maker] = ()) -> None:
-        """`prefetch` makes what the items will need while the first of them are judged."""
+        """`prefetch` makes what every item needs while the first of them are judged."""
         self.step = step
         self.prefetch = tuple(prefetch)
         self.items: list[Item] = []
@@ -81,6 +84,7 @@ class Checklist:
         events: Iterable[str] = (),
         close_codes: Iterable[int] = (),
         handshake: bool = False,
+        prefetch: Iterable[Maker] = (),
     ) -> Callable[[Judge], Judge]:
         """Register the decorated function as an item; its docstring is the checklist line.
 
@@ -89,8 +93,9 @@ class Checklist:
         items judge a deployment that answers at a `--url`; without one they are for a
         person to do. `until` is the step from which on a later item replaces this one.
         `events` and `close_codes` are the ones that it proves; `handshake` items prove a
-        refusal before the socket opens. Raises ValueError if the docstring is not one
-        sentence or the prose file does not describe the item.
+        refusal before the socket opens. `prefetch` makes what this item needs, in the
+        background, if it is among the items that are judged. Raises ValueError if the
+        docstring is not one sentence or the prose file does not describe the item.
         """
 
         def register(judge: Judge) -> Judge:
@@ -114,6 +119,7 @@ class Checklist:
                 tuple(events),
                 tuple(close_codes),
                 handshake,
+                tuple(prefetch),
             )
             self.items.append(item)
             return judge

@@ -1,12 +1,7 @@
-"""Reads a render.yaml: whether Render would take it, and what it gives the web service.
-
-The rules are those of Render's own documentation, as far as this course needs them; a
-blueprint that uses more of it is left alone.
-"""
+"""Reads a render.yaml: whether Render would take it, and what it gives the web service."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,96 +12,16 @@ import yaml
 
 from checks.errors import NotYet, Place
 from checks.harness.project import read
+from checks.render import specification
+from checks.render.specification import Finding, Spot, either
 
 FILE = "render.yaml"
-_SHELL_SCRIPT = re.compile(r"[\w./-]+\.sh\b")
 _FULL_VERSION = re.compile(r"\d+\.\d+\.\d+$")
 _PYTHON_HINT = 'a full version in quotes, like "3.13.9"'
-
-
-def _words(text: str) -> set[str]:
-    return set(text.split())
-
-
-_ROOT = _words("services databases envVarGroups projects ungrouped previews version")
-_EVERY = _words("type name region plan previewPlan")
-_BUILT = _words(
-    "runtime repo branch image rootDir registryCredential buildFilter dockerCommand "
-    "dockerContext dockerfilePath buildCommand startCommand preDeployCommand envVars "
-    "autoDeploy autoDeployTrigger"
-)
-_SERVER = (_EVERY | _BUILT) | _words(
-    "numInstances healthCheckPath scaling domain domains disk previews initialDeployHook "
-    "pullRequestPreviewsEnabled maintenanceMode ipAllowList maxShutdownDelaySeconds "
-    "renderSubdomainPolicy"
-)
-_STATIC = _SERVER | _words("staticPublishPath headers routes")
-_STORE = _EVERY | _words("ipAllowList maxmemoryPolicy persistenceMode")
-_KEYS = {
-    "web": _STATIC,
-    "worker": _SERVER,
-    "pserv": _SERVER,
-    "cron": _EVERY | _BUILT | {"schedule"},
-    "keyvalue": _STORE,
-    "redis": _STORE,  # the old name, still taken
-}
-_NEEDED = {
-    "cron": ("name", "runtime", "schedule"),
-    "keyvalue": ("name", "ipAllowList"),
-    "redis": ("name", "ipAllowList"),
-}
-_DATABASE = _words(
-    "name databaseName user region plan diskSizeGB previewPlan previewDiskSizeGB "
-    "postgresMajorVersion highAvailability ipAllowList readReplicas "
-    "storageAutoscalingEnabled connectionPool"
-)
-
-_PLANS = ("free", "starter", "standard", "pro", "pro plus", "pro max", "pro ultra")
-_CHOICES = {
-    "runtime": [
-        "docker",
-        "elixir",
-        "go",
-        "image",
-        "node",
-        "python",
-        "ruby",
-        "rust",
-        "static",
-    ],
-    "region": ["oregon", "ohio", "virginia", "frankfurt", "singapore"],
-    "plan": _PLANS,
-    "autoDeployTrigger": ["commit", "checksPass", "off"],
-    "maxmemoryPolicy": [
-        "noeviction",
-        "allkeys-lru",
-        "allkeys-lfu",
-        "allkeys-random",
-        "volatile-lru",
-        "volatile-lfu",
-        "volatile-random",
-        "volatile-ttl",
-    ],
-}
-_DATABASE_PLAN = re.compile(r"free|(basic|pro|accelerated)-\d+(mb|gb)")
-_OLD_NAMES = {"env": "runtime", "preDeploy": "preDeployCommand", "startcmd": "startCommand"}
-_LISTS = ("services", "databases", "envVarGroups", "projects", "environments", "envVars")
-_SOURCES = ("value", "generateValue", "sync", "fromDatabase", "fromService")
-_LONGEST_SHUTDOWN = 300
-_PROPERTIES = {
-    "fromDatabase": [
-        "connectionString",
-        "connectionPoolString",
-        "host",
-        "port",
-        "user",
-        "password",
-        "database",
-    ],
-    "fromService": ["connectionString", "host", "port", "hostport"],
-}
-
-Spot = tuple[str | int, ...]
+# A blueprint of a whole company has some thousand of each. What is written once may be
+# repeated by anchors, and those of anchors double it each time.
+_MOST_CHARACTERS = 500_000
+_MOST_NODES = 20_000
 
 
 @dataclass(frozen=True)
@@ -115,6 +30,7 @@ class Blueprint:
 
     content: dict[str, Any]
     lines: Mapping[Spot, int]
+    remarks: tuple[str, ...] = ()
 
     def place(self, *spot: str | int) -> Place:
         """The line of that spot, or of the nearest thing around it that is there."""
@@ -130,6 +46,9 @@ class Blueprint:
 
     def _resources(self) -> Iterator[tuple[Spot, dict[str, Any]]]:
         yield (), self.content
+        ungrouped = self.content.get("ungrouped")
+        if isinstance(ungrouped, dict):
+            yield ("ungrouped",), ungrouped
         for number, project in enumerate(self.content.get("projects") or ()):
             for index, group in enumerate(project.get("environments") or ()):
                 yield ("projects", number, "environments", index), group
@@ -137,10 +56,13 @@ class Blueprint:
     def web_service(self) -> tuple[Spot, dict[str, Any]]:
         """The web service that runs Python, and its spot; raises NotYet if there is none."""
         for spot, service in self.parts("services"):
-            if service["type"] == "web" and service.get("runtime") == "python":
+            if service.get("type") == "web" and service.get("runtime") == "python":
                 return spot, service
+        unknown = [
+            remark for remark in self.remarks if "`type:" in remark or "`runtime:" in remark
+        ]
         raise NotYet(
-            "no service has `type: web` and `runtime: python`",
+            "\n".join(["no service has `type: web` and `runtime: python`", *unknown]),
             expected="one web service that runs this project",
             look_at=self.place("services"),
         )
@@ -151,19 +73,22 @@ class Blueprint:
         )
 
     def variables(self) -> Iterator[tuple[Spot, dict[str, Any]]]:
-        """The variables of the web service, those of its groups among them."""
+        """The variables of the web service with their spots, those of its groups included."""
         spot, service = self.web_service()
+        groups = {
+            group.get("name"): (at, group) for at, group in self.parts("envVarGroups")
+        }
         for index, entry in enumerate(service.get("envVars") or ()):
-            if "fromGroup" in entry:
-                group = self.named("envVarGroups", entry["fromGroup"]) or {}
-                for shared in group.get("envVars") or ():
-                    yield (*spot, "envVars", index), shared
-            else:
+            if "fromGroup" not in entry:
                 yield (*spot, "envVars", index), entry
+            elif entry["fromGroup"] in groups:
+                at, group = groups[entry["fromGroup"]]
+                for number, shared in enumerate(group.get("envVars") or ()):
+                    yield (*at, "envVars", number), shared
 
 
 def load(root: Path) -> Blueprint:
-    """The blueprint in a project's root; raises NotYet at the first thing that is amiss."""
+    """The blueprint in a project's root; raises NotYet at the first thing that is wrong."""
     text = read(root / FILE)
     if not text.strip():
         raise NotYet(
@@ -171,9 +96,59 @@ def load(root: Path) -> Blueprint:
             expected=f"{FILE} at the root of the repository, beside the folder with manage.py",
             look_at=Place(FILE),
         )
+    if len(text) > _MOST_CHARACTERS:
+        raise NotYet(
+            f"it has more than {_MOST_CHARACTERS:,} characters", look_at=Place(FILE)
+        )
+    content, lines = _parsed(text)
+    blueprint = Blueprint(content, lines)
+    remarks = []
+    for found in _findings(blueprint):
+        place = blueprint.place(*found.spot)
+        if found.certain:
+            raise NotYet(
+                found.text, expected=found.expected, look_at=place, todo=found.todo
+            )
+        remarks.append(f"{place}: {found.text}")
+    return Blueprint(content, lines, tuple(remarks))
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 as Render reads it: `off` and `12:30` and a date are texts."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":merge"))
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _name, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}", re.compile(f"(?:{_pattern})$"), list(_first)
+    )
+_TEXT = "tag:yaml.org,2002:str"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+def _parsed(text: str) -> tuple[Any, dict[Spot, int]]:
+    """The content, and the line of each spot in it."""
+    lines: dict[Spot, int] = {}
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if _size(node, {}) > _MOST_NODES:
+            raise NotYet(
+                f"its anchors unfold to more than {_MOST_NODES:,} entries",
+                expected="a blueprint of a reasonable size",
+                look_at=Place(FILE),
+            )
+        _note_lines(node, (), lines)
+        return loader.construct_document(node), lines
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise NotYet(
@@ -181,231 +156,121 @@ def load(root: Path) -> Blueprint:
             expected="keys and values, indented by spaces",
             look_at=Place(FILE, mark.line + 1 if mark else None),
         ) from error
-    lines: dict[Spot, int] = {}
-    try:
-        _note_lines(node, (), lines)
     except RecursionError as error:
-        raise NotYet("a part of it contains itself", look_at=Place(FILE)) from error
-    blueprint = Blueprint(content, lines)
-    for fault, spot in _faults(blueprint):
         raise NotYet(
-            fault,
-            expected="what Render's blueprint specification allows",
-            look_at=blueprint.place(*spot),
-        )
-    return blueprint
+            "a part of it contains itself, or is nested too deeply", look_at=Place(FILE)
+        ) from error
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        # What PyYAML makes of a tag that its text does not fit, like `!!int x`.
+        raise NotYet(f"it is not YAML: {error}", look_at=Place(FILE)) from error
+
+
+def _size(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """How many nodes there are once every anchor is unfolded, counted without unfolding."""
+    if id(node) in known:
+        return known[id(node)]
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        children = [part for pair in node.value for part in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        children = node.value
+    # A node that contains itself has no end: the recursion's limit is reached.
+    known[id(node)] = size = 1 + sum(_size(child, known) for child in children)
+    return size
 
 
 def _note_lines(node: yaml.Node | None, spot: Spot, lines: dict[Spot, int]) -> None:
+    """Keep the line of each spot; raises NotYet for a key that is there twice."""
     if node is None:
         return
     lines.setdefault(spot, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            lines[*spot, key.value] = key.start_mark.line + 1
-            _note_lines(value, (*spot, key.value), lines)
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            at = (*spot, key.value)
+            _refuse_second(key, at, lines)
+            lines[at] = key.start_mark.line + 1
+            if key.value in ("value", "previewValue") and value.tag in _NUMBERS:
+                value.tag = _TEXT  # 3.10 is not 3.1: Render takes it as it is written
+            _note_lines(value, at, lines)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             _note_lines(value, (*spot, index), lines)
 
 
-Fault = tuple[str, Spot]
+def _refuse_second(key: yaml.Node, spot: Spot, lines: dict[Spot, int]) -> None:
+    if spot in lines and key.value != "<<":
+        raise NotYet(
+            f"`{key.value}` is there twice, in line {lines[spot]} as well",
+            expected="every key once",
+            look_at=Place(FILE, key.start_mark.line + 1),
+        )
 
 
-def _faults(blueprint: Blueprint) -> Iterator[Fault]:
-    """What Render would refuse, the outermost first."""
-    if not isinstance(blueprint.content, dict):
-        yield f"it holds a {type(blueprint.content).__name__}", ()
-        return
-    yield from _unknown(blueprint.content, _ROOT, (), "at the top")
-    yield from _shape_faults(blueprint.content, ())
+def _findings(blueprint: Blueprint) -> Iterator[Finding]:
+    """What there is to say of it, the outermost first."""
+    yield from specification.shape_faults(blueprint.content)
+    yield from specification.text_faults(blueprint.content)
+    yield from specification.root_findings(blueprint.content)
     for spot, service in blueprint.parts("services"):
-        yield from _service_faults(service, spot)
+        yield from specification.service_findings(service, spot)
     for spot, database in blueprint.parts("databases"):
-        yield from _database_faults(database, spot)
+        yield from specification.database_findings(database, spot)
+    for spot, group in blueprint.parts("envVarGroups"):
+        yield from specification.variable_findings(group, spot)
     yield from _repeated_names(blueprint)
 
 
-def _shape_faults(part: dict[str, Any], spot: Spot) -> Iterator[Fault]:
-    """Lists that are none, and names that are no text: what else is said relies on them."""
-    for key in ("name", "type"):
-        if not isinstance(part.get(key, ""), str):
-            yield f"`{key}: {part[key]}` is not a text", (*spot, key)
-    for key in _LISTS:
-        entries = part.get(key) or []
-        if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-            yield (
-                f"`{key}` is not a list of entries that have keys and values",
-                (*spot, key),
-            )
-            return
-        for index, entry in enumerate(entries):
-            yield from _shape_faults(entry, (*spot, key, index))
-
-
-def _service_faults(service: dict[str, Any], spot: Spot) -> Iterator[Fault]:
-    kind = service.get("type")
-    title = f"the service {service.get('name', '')!r}"
-    if kind not in _KEYS:
-        yield f"{title} has `type: {kind}`; Render knows {_either(_KEYS)}", (*spot, "type")
-        return
-    yield from _unknown(service, _KEYS[kind], spot, f"in {title}")
-    for key in _NEEDED.get(kind, ("name", "runtime")):
-        if key not in service:
-            yield f"{title} of type {kind} has no `{key}`", spot
-    for key, choices in _CHOICES.items():
-        if key in service and service[key] not in choices:
-            yield f"`{key}: {service[key]}`; Render knows {_either(choices)}", (*spot, key)
-    yield from _number(service, "maxShutdownDelaySeconds", spot, most=_LONGEST_SHUTDOWN)
-    yield from _number(service, "numInstances", spot, most=None)
-    yield from _allow_list(service, spot)
-    yield from _texts(service, spot)
-    for index, entry in enumerate(service.get("envVars") or ()):
-        yield from _variable_faults(entry, (*spot, "envVars", index))
-
-
-def _texts(service: dict[str, Any], spot: Spot) -> Iterator[Fault]:
-    for key in ("buildCommand", "startCommand", "preDeployCommand", "rootDir", "name"):
-        if key in service and not isinstance(service[key], str):
-            yield f"`{key}` is not a text", (*spot, key)
-    path = service.get("healthCheckPath", "/")
-    if not (isinstance(path, str) and path.startswith("/")):
-        yield (
-            f"`healthCheckPath: {path}` does not begin with a slash",
-            (*spot, "healthCheckPath"),
-        )
-
-
-def _variable_faults(entry: dict[str, Any], spot: Spot) -> Iterator[Fault]:
-    if "fromGroup" in entry:
-        return
-    key = entry.get("key")
-    if not key:
-        yield "a variable has no `key`", spot
-        return
-    yield from _unknown(entry, {"key", "previewValue", *_SOURCES}, spot, f"in {key}")
-    sources = [source for source in _SOURCES if source in entry]
-    if len(sources) != 1:
-        said = " and ".join(sources) or "none"
-        yield (
-            f"{key} says where its value comes from: {said}; one of {_either(_SOURCES)}",
-            spot,
-        )
-    value = entry.get("value", "")
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        shown = str(value).lower()
-        yield (
-            f'{key}: `value: {shown}` is no text; write "{shown}" in quotes',
-            (*spot, "value"),
-        )
-    for source, properties in _PROPERTIES.items():
-        if source in entry:
-            yield from _source_faults(entry[source], source, properties, (*spot, source))
-
-
-def _source_faults(
-    source: object, name: str, properties: list[str], spot: Spot
-) -> Iterator[Fault]:
-    if not isinstance(source, dict) or not isinstance(source.get("name"), str):
-        yield f"`{name}` does not say the `name` of what it takes the value from", spot
-        return
-    if name == "fromService" and str(source.get("type", "web")) not in _KEYS:
-        yield f"`type: {source['type']}`; Render knows {_either(_KEYS)}", (*spot, "type")
-    if name == "fromService" and "type" not in source:
-        yield "`fromService` does not say the `type` of the service", spot
-    wanted = source.get("property")
-    if wanted not in properties and not source.get("envVarKey"):
-        yield (
-            f"`property: {wanted}`; Render knows {_either(properties)}",
-            (*spot, "property"),
-        )
-
-
-def _database_faults(database: dict[str, Any], spot: Spot) -> Iterator[Fault]:
-    title = f"the database {database.get('name', '')!r}"
-    yield from _unknown(database, _DATABASE, spot, f"in {title}")
-    if "name" not in database:
-        yield "a database has no `name`", spot
-    plan = database.get("plan", "free")
-    if not _DATABASE_PLAN.fullmatch(str(plan)):
-        shown = "free, basic-256mb, basic-1gb and larger ones"
-        yield f"`plan: {plan}`; PostgreSQL comes as {shown}", (*spot, "plan")
-    if database.get("region", "oregon") not in _CHOICES["region"]:
-        yield (
-            f"`region: {database['region']}`; Render knows {_either(_CHOICES['region'])}",
-            spot,
-        )
-    if not isinstance(database.get("postgresMajorVersion", ""), str):
-        yield "`postgresMajorVersion` is a text: write it in quotes", spot
-    yield from _allow_list(database, spot)
-
-
-def _allow_list(part: dict[str, Any], spot: Spot) -> Iterator[Fault]:
-    allowed = part.get("ipAllowList", [])
-    if not isinstance(allowed, list) or any(
-        "source" not in (entry or ()) for entry in allowed
-    ):
-        yield (
-            "`ipAllowList` is not a list of entries with a `source`",
-            (*spot, "ipAllowList"),
-        )
-
-
-def _number(
-    part: dict[str, Any], key: str, spot: Spot, *, most: int | None
-) -> Iterator[Fault]:
-    value = part.get(key, 1)
-    if type(value) is not int or value < 1 or (most and value > most):
-        limit = f" to {most}" if most else " or more"
-        yield f"`{key}: {value}` is not a number from 1{limit}", (*spot, key)
-
-
-def _repeated_names(blueprint: Blueprint) -> Iterator[Fault]:
-    seen: set[object] = set()
+def _repeated_names(blueprint: Blueprint) -> Iterator[Finding]:
+    seen: set[str] = set()
     for kind in ("services", "databases"):
         for spot, part in blueprint.parts(kind):
-            if part.get("name") in seen:
-                yield f"two parts are called {part['name']!r}", (*spot, "name")
-            seen.add(part.get("name"))
-
-
-def _unknown(
-    part: dict[str, Any], known: set[str], spot: Spot, where: str
-) -> Iterator[Fault]:
-    for key in part:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            meant = _OLD_NAMES.get(str(key)) or (near[0] if near else "")
-            hint = f"; is `{meant}` meant?" if meant else ""
-            yield f"Render does not know `{key}` {where}{hint}", (*spot, key)
-
-
-def _either(names: Any) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}"
+            name = part.get("name")
+            if name in seen:
+                yield Finding(f"two parts have the name {name!r}", (*spot, "name"))
+            if name is not None:
+                seen.add(name)
 
 
 def check_references(blueprint: Blueprint, root: Path) -> None:
     """Raise NotYet if a part of the blueprint names something that is not there."""
     spot, web = blueprint.web_service()
-    folder = root / web.get("rootDir", "")
-    if not folder.is_dir():
+    folder = (root / web.get("rootDir", "")).resolve()
+    if not (folder.is_dir() and folder.is_relative_to(root.resolve())):
         raise NotYet(
-            f"`rootDir: {web['rootDir']}` is no folder of the project",
+            f"`rootDir: {web['rootDir']}` is not a folder of the project",
             look_at=blueprint.place(*spot, "rootDir"),
         )
     for key in ("buildCommand", "startCommand", "healthCheckPath"):
         if not web.get(key):
             raise NotYet(f"the web service has no `{key}`", look_at=blueprint.place(*spot))
+    for index, entry in enumerate(web.get("envVars") or ()):
+        _check_group(blueprint, entry, (*spot, "envVars", index))
     for entry_spot, entry in blueprint.variables():
         _check_variable(blueprint, entry, entry_spot)
     for script in scripts(web):
-        _check_script(blueprint, root, Path(web.get("rootDir", ""), script))
+        _check_script(blueprint, folder, script)
 
 
 def scripts(web: dict[str, Any]) -> list[str]:
-    """The shell scripts that the build command names."""
-    return _SHELL_SCRIPT.findall(web["buildCommand"])
+    """The shell scripts of the project that the build command names."""
+    words = re.split(r"[\s;&|()<>]+", web["buildCommand"])
+    return [
+        word
+        for word in (raw.strip("\"'") for raw in words)
+        if word.endswith(".sh") and "://" not in word and re.fullmatch(r"[\w./-]+", word)
+    ]
+
+
+def _check_group(blueprint: Blueprint, entry: dict[str, Any], spot: Spot) -> None:
+    if "fromGroup" in entry and not blueprint.named("envVarGroups", entry["fromGroup"]):
+        names = [str(part.get("name")) for _, part in blueprint.parts("envVarGroups")]
+        raise NotYet(
+            f"`fromGroup: {entry['fromGroup']}` is not among the envVarGroups",
+            expected=f"one of {either(names)}" if names else "a group of that name",
+            look_at=blueprint.place(*spot, "fromGroup"),
+        )
 
 
 def _check_variable(blueprint: Blueprint, entry: dict[str, Any], spot: Spot) -> None:
@@ -414,16 +279,18 @@ def _check_variable(blueprint: Blueprint, entry: dict[str, Any], spot: Spot) -> 
             continue
         wanted = entry[source]
         target = blueprint.named(kind, wanted["name"])
-        names = [str(part.get("name")) for _, part in blueprint.parts(kind)]
         if target is None:
+            names = [str(part.get("name")) for _, part in blueprint.parts(kind)]
             raise NotYet(
                 f"{entry['key']} comes from {wanted['name']!r}, which is not among the {kind}",
                 expected=f"one of {', '.join(names) or 'them, but there are none'}",
                 look_at=blueprint.place(*spot, source, "name"),
             )
-        if source == "fromService" and {target["type"], wanted["type"]} not in _SAME:
+        if source == "fromService" and not _is_same_type(
+            target.get("type"), wanted["type"]
+        ):
             raise NotYet(
-                f"{wanted['name']!r} is a {target['type']}, not a {wanted['type']}",
+                f"{wanted['name']!r} is a {target.get('type')}, not a {wanted['type']}",
                 look_at=blueprint.place(*spot, source, "type"),
             )
         _check_region(blueprint, target, spot)
@@ -436,8 +303,8 @@ def _check_variable(blueprint: Blueprint, entry: dict[str, Any], spot: Spot) -> 
         )
 
 
-# A type by its two names counts as one.
-_SAME = [{kind} for kind in _KEYS] + [{"keyvalue", "redis"}]
+def _is_same_type(one: object, other: object) -> bool:
+    return one == other or {one, other} == {"keyvalue", "redis"}  # two names of one type
 
 
 def _check_region(blueprint: Blueprint, target: dict[str, Any], spot: Spot) -> None:
@@ -446,22 +313,27 @@ def _check_region(blueprint: Blueprint, target: dict[str, Any], spot: Spot) -> N
     if here != there:
         raise NotYet(
             f"{target['name']!r} is in {there}, the web service in {here}",
-            expected="one region: their addresses lead nowhere in another",
+            expected="one region: an internal address works only inside its own",
             look_at=blueprint.place(*spot),
         )
 
 
-def _check_script(blueprint: Blueprint, root: Path, script: Path) -> None:
-    if not (root / script).is_file():
+def _check_script(blueprint: Blueprint, folder: Path, script: str) -> None:
+    """The script is in the service's folder, or in one that the command changes to."""
+    spot, web = blueprint.web_service()
+    entered = re.findall(r"\bcd\s+([\w./-]+)", web["buildCommand"])
+    paths = [folder / script, *(folder / name / script for name in entered)]
+    path = next(filter(Path.is_file, paths), None)
+    if path is None:
         raise NotYet(
-            f"the build command names {script.as_posix()}, which is not there",
-            look_at=blueprint.place(*blueprint.web_service()[0], "buildCommand"),
+            f"the build command names {script}, which is not there",
+            look_at=blueprint.place(*spot, "buildCommand"),
         )
-    if b"\r\n" in (root / script).read_bytes():
+    if b"\r\n" in path.read_bytes():
         raise NotYet(
-            f"{script.name} has Windows line endings: bash takes the \\r for a part of each "
-            "command",
+            f"{path.name} has Windows line endings (CRLF): bash reads the \\r as part of "
+            "each command",
             expected="line endings of Linux (LF)",
-            look_at=Place(script.as_posix(), 1),
+            look_at=Place(Path(web.get("rootDir", ""), script).as_posix(), 1),
             todo="save it with LF, and put the line `*.sh text eol=lf` into .gitattributes",
         )

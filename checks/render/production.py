@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
 import re
-import secrets
-import shlex
 import shutil
 import signal
 from pathlib import Path
@@ -15,14 +12,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from checks.errors import EnvironmentFault, NotYet, Place
+from checks.harness import client
 from checks.harness.harness import Harness
 from checks.harness.logs import last_words
+from checks.harness.project import read
 from checks.harness.sandbox import Sandbox
 from checks.harness.servers import Server
-from checks.render import blueprint
+from checks.render import blueprint, installer, values
 from checks.render.blueprint import Blueprint
+from checks.render.installer import Shelf
+from checks.render.programs import write_programs
 from course import processes
-from course.processes import Process, free_port
+from course.processes import Process, listening, start_on_free_port, wait_until
 
 HOSTNAME = "numeneon-check.onrender.com"
 # What Render's edge adds to each request, after it has taken the TLS off.
@@ -55,9 +56,43 @@ _NO_REDIS = "redis://127.0.0.1:9/0"
 # What a process needs of this machine; everything else comes from the blueprint.
 _MACHINE = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "USER")
 _OURS = ("NUMENEON_CHECK", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
-_COMMAND_SECONDS = 120.0
+_COMMAND_SECONDS = 60.0
 _REFUSED = re.compile(r"numeneon-check: refused to start: database '\w+' is (.*), not the")
-_INSTALLERS = ("pip", "pip3", "uv", "poetry", "pipenv")
+# A name that a program could not find: a module's, or a command's.
+_NO_MODULE = re.compile(r"No module named '?([\w.]+)")
+_NO_COMMAND = re.compile(r"([\w.-]+): (?:command not found|not found)$", re.MULTILINE)
+# What Render's own machines have besides Python, and this one need not have.
+_TOOLS = ("node", "npm", "npx", "yarn", "pnpm", "bun", "git", "curl", "wget", "make", "gcc")
+# PostgreSQL's own words; the second comes where its certificate has to be verified.
+_NO_TLS = re.compile(
+    r"server does not support SSL|root certificate file .* does not exist|"
+    r"certificate verify failed"
+)
+# How daphne, uvicorn, gunicorn and hypercorn say where they listen, and that they cannot.
+_ELSEWHERE = re.compile(r"(?:[Rr]unning on|[Ll]istening (?:on|at))\b.*?:(\d{2,5})\b")
+_TAKEN = re.compile(
+    r":(\d{2,5})\b.*in use|in use.*?[:,]\s*(\d{2,5})\b|[:,] (\d{2,5})\).*in use"
+)
+_PASSWORD = re.compile(r"(\w+://[^\s:/@]*:)[^\s@/]+(@)")
+_HIDDEN = "********"
+_SHORTEST_SECRET = 8
+_LOOKS_SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|API_?KEY|PRIVATE", re.IGNORECASE)
+
+
+def looks_secret(key: str) -> bool:
+    """Whether a variable of that name is likely to hold something nobody may read."""
+    return _LOOKS_SECRET.search(key) is not None
+
+
+class _Copy(Sandbox):
+    """A scratch copy whose messages name no secret."""
+
+    secrets: tuple[str, ...] = ()
+
+    def as_learner(self, text: str) -> str:
+        for secret in self.secrets:
+            text = text.replace(secret, _HIDDEN)
+        return _PASSWORD.sub(rf"\1{_HIDDEN}\2", super().as_learner(text))
 
 
 class Production:
@@ -67,48 +102,95 @@ class Production:
         self.harness = harness
         self.plan = plan
         self.spot, self.web = plan.web_service()
-        self.sandbox = Sandbox(harness.sandbox.original)
+        self.sandbox = _Copy(harness.sandbox.original)
         harness.at_end(self.sandbox.close)
         for secret in self.sandbox.project.root.rglob(".env*"):
             secret.unlink()  # what git ignores does not reach Render
         self.folder = self.sandbox.project.root / self.web.get("rootDir", "")
-        self.installed = harness.folder / "installed.txt"
-        self._programs = self._make_programs()
-        # Render generates a value once and then keeps it.
-        self._generated = {
-            entry["key"]: base64.b64encode(secrets.token_bytes(32)).decode()
+        self.shelf = Shelf(harness.folder / "shelf")
+        write_programs(self.shelf, harness.project.python)
+        # Render generates a value once and then keeps it, and a person enters it once.
+        self._kept = {
+            entry["key"]: values.generated()
             for _, entry in plan.variables()
             if entry.get("generateValue")
         }
+        self._by_hand = {
+            entry["key"]: values.generated()
+            for _, entry in plan.variables()
+            if "sync" in entry and "value" not in entry
+        }
+        made = (*self._kept.values(), *self._by_hand.values())
+        self.sandbox.secrets = (*made, *self._written_secrets())
+
+    def _written_secrets(self) -> list[str]:
+        """What a blueprint should not hold, where it does."""
+        return [
+            str(entry["value"])
+            for _, entry in self.plan.variables()
+            if looks_secret(entry["key"])
+            and len(str(entry.get("value", ""))) >= _SHORTEST_SECRET
+        ]
 
     # What Render gives the service
 
     def values(self, database_url: str, redis_url: str) -> dict[str, str]:
         """The variables of the blueprint, filled with these services."""
-        return {
-            entry["key"]: _value(entry, database_url, redis_url)
+        found = {
+            entry["key"]: values.value_of(entry, database_url, redis_url, HOSTNAME)
             for _, entry in self.plan.variables()
         }
+        entered = {
+            key: values.entered(key, database_url, redis_url, HOSTNAME, anything)
+            for key, anything in self._by_hand.items()
+        }
+        known = {key: value for key, value in found.items() if value is not None}
+        return {**entered, **known, **self._kept}
+
+    def made_up(self, process: Process) -> str | None:
+        """The variable entered by hand whose value, ours, a process could not use."""
+        log, filled = process.log(), self.values(_NO_DATABASE, _NO_REDIS)
+        return next((key for key in self._by_hand if repr(filled[key]) in log), None)
+
+    def key_variable(self, secret_key: str) -> str:
+        """The variable from which the settings have their SECRET_KEY."""
+        filled = self.values(_NO_DATABASE, _NO_REDIS)
+        return next((k for k, value in filled.items() if value == secret_key), "SECRET_KEY")
+
+    def database_variable(self) -> str:
+        """A variable without which nobody can say where the database is."""
+        linked = [e["key"] for _, e in self.plan.variables() if "fromDatabase" in e]
+        named = [key for key in self.values("", "") if values.is_of_database(key)]
+        return [*linked, *named, "DATABASE_URL"][0]
 
     def env(
-        self, *, real: bool = False, redis_url: str | None = None, **changes: str | None
+        self,
+        *,
+        real: bool = False,
+        fresh: bool = False,
+        redis_url: str | None = None,
+        **changes: str | None,
     ) -> dict[str, str]:
         """The environment of a process on Render: its own variables and the blueprint's.
 
-        Without `real` the services it names do not answer. A change to None removes.
+        Without `real` the services it names do not answer. A `fresh` one has only the
+        packages that the build has installed so far. A change to None removes.
         """
         database_url = self.harness.postgres().url if real else _NO_DATABASE
         redis_url = redis_url or (self.harness.redis().url if real else _NO_REDIS)
         parts = urlsplit(database_url)
         proof = {"HOST": parts.hostname, "PORT": str(parts.port), "NAME": parts.path[1:]}
-        ours = self.harness.env(layer="project", database="verify", database_is=proof)
+        packages = {"packages": str(self.installed().packages)} if fresh else {}
+        ours = self.harness.env(
+            layer="project", database="verify", database_is=proof, **packages
+        )
         env = {key: os.environ[key] for key in _MACHINE if key in os.environ}
         env |= {key: ours[key] for key in _OURS}
-        env |= _RENDER | self.values(database_url, redis_url) | self._generated
+        env |= _RENDER | self.values(database_url, redis_url)
         if own_path := self.values("", "").get("PYTHONPATH"):
             env["PYTHONPATH"] = os.pathsep.join([ours["PYTHONPATH"], own_path])
         path = [
-            self._programs,
+            self.shelf.programs,
             self.harness.project.python.parent,
             os.environ.get("PATH", ""),
         ]
@@ -117,6 +199,15 @@ class Production:
         return {
             key: value for key, value in env.items() if changes.get(key, "") is not None
         }
+
+    def installed(self) -> Shelf:
+        """The packages of the build, still empty before it; the machine's are known."""
+        return self.harness.once("shelf", self._filled_shelf)
+
+    def _filled_shelf(self) -> Shelf:
+        report = self.harness.probe("check_distributions")
+        installer.fill(self.shelf, report, self.sandbox.project)
+        return self.shelf
 
     # Commands
 
@@ -147,13 +238,94 @@ class Production:
                 look_at=place,
             )
         if process.exit_code:
-            raise NotYet(
-                f"`{command}` ended with exit status {process.exit_code}; its last lines:\n"
-                f"{self.log(process, 6)}",
+            shown = f"`{command}` ended with exit status {process.exit_code}"
+            raise self.explained(process) or NotYet(
+                f"{shown}; its last lines:\n{self.log(process, 6)}",
                 expected=f"the {name} ends with exit status 0",
                 look_at=self.place_in(process) or place,
             )
         return process
+
+    def explained(self, process: Process) -> NotYet | EnvironmentFault | None:
+        """Why a program of the blueprint failed, where that is not in its own code."""
+        log = process.log()
+        if not self.shelf.is_filled:
+            return None
+        if _NO_TLS.search(log):
+            return EnvironmentFault(
+                "the project asks PostgreSQL for TLS (ssl_require or sslmode), and the "
+                "PostgreSQL of this machine cannot offer it as the project wants it",
+                todo="nothing is wrong with that; judge the deployment itself with "
+                "`check 6 --url https://...`",
+            )
+        for name in dict.fromkeys(_NO_MODULE.findall(log)):
+            if found := self._not_installed(f"module {name}", self._owner_of_module(name)):
+                return found
+            if self.shelf.missing and not self._is_own_module(name):
+                return self._not_here()
+        for name in dict.fromkeys(_NO_COMMAND.findall(log)):
+            if found := self._not_installed(f"command {name}", self._owner_of_script(name)):
+                return found
+            if name in self.shelf.missing:
+                return self._not_here()
+            if name in _TOOLS:
+                return EnvironmentFault(
+                    f"`{name}` is not on this machine, and Render's machines have it",
+                    todo=f"install {name}, then check again",
+                )
+        return None
+
+    def _not_here(self) -> EnvironmentFault:
+        names = ", ".join(self.shelf.missing)
+        return EnvironmentFault(
+            f"the build installs {names}, which {self.harness.project.python} does not have",
+            todo="install the project's requirements into that environment, then check again",
+        )
+
+    def _not_installed(self, what: str, package: str | None) -> NotYet | None:
+        """The news that the build lacks a package; None if it has it, or there is none."""
+        if package is None or self.shelf.is_installed(package):
+            return None
+        root = self.sandbox.project.root
+        lists = [Path(path) for path in self.shelf.lists]
+        files = [path.relative_to(root).as_posix() for path in lists]
+        where = f"{', '.join(files)}, which the build installs" if files else "the build"
+        return NotYet(
+            f"the {what} is not there after the build: it belongs to {package}, and "
+            f"{where} does not name {package}",
+            expected="the build installs everything that the server needs",
+            look_at=Place(files[0])
+            if files
+            else self.plan.place(*self.spot, "buildCommand"),
+            todo=f"add {package} to {files[0]}"
+            if files
+            else "let the build command run `pip install -r requirements.txt`",
+        )
+
+    def _owner_of_module(self, module: str) -> str | None:
+        """The package of this machine that a module belongs to."""
+        first = module.split(".")[0]
+        for name, distribution in self.shelf.offered()["distributions"].items():
+            stems = {
+                Path(entry).name.split(".")[0] for entry in distribution["entries"] or ()
+            }
+            if first in stems:
+                return name
+        return None
+
+    def _owner_of_script(self, script: str) -> str | None:
+        for name, distribution in self.shelf.offered()["distributions"].items():
+            if script in {Path(path).name for path in distribution["scripts"]}:
+                return name
+        return None
+
+    def _is_own_module(self, module: str) -> bool:
+        first = module.split(".")[0]
+        folders = (self.sandbox.project.backend, self.folder, self.sandbox.project.root)
+        return any(
+            (folder / first).is_dir() or (folder / f"{first}.py").is_file()
+            for folder in folders
+        )
 
     def place_in(self, process: Process) -> Place | None:
         """The learner's line in what a process printed; manage.py stands in every traceback."""
@@ -170,23 +342,6 @@ class Production:
             return f"they name the database {self.sandbox.as_learner(other[1])} instead"
         return self.sandbox.as_learner(last_words(log))
 
-    def _make_programs(self) -> Path:
-        """A folder for the front of PATH: the project's Python, and installers that only note.
-
-        A build must not change the environment of the person who checks.
-        """
-        folder = self.harness.folder / "programs"
-        folder.mkdir()
-        python = self.harness.project.python
-        note = f"{folder}/note"
-        _write_program(folder / "note", _NOTE.format(log=shlex.quote(str(self.installed))))
-        for name in _INSTALLERS:
-            _write_program(folder / name, f'exec {shlex.quote(note)} {name} "$@"\n')
-        start = _PYTHON.format(python=shlex.quote(str(python)), note=shlex.quote(note))
-        for name in ("python", "python3"):
-            _write_program(folder / name, start)
-        return folder
-
     # What the items share
 
     def build(self) -> None:
@@ -195,9 +350,9 @@ class Production:
 
     def _build(self) -> None:
         try:
-            env = self.env(real=True)
+            env = self.env(real=True, fresh=True)
         except EnvironmentFault:
-            env = self.env()  # most builds need no service
+            env = self.env(fresh=True)  # most builds need no service
         self.run("buildCommand", env)
 
     def migrate(self) -> None:
@@ -205,64 +360,97 @@ class Production:
         self.harness.once("migrated", self._migrate)
 
     def _migrate(self) -> None:
+        self.build()  # before it, no package is there
         if self.web.get("preDeployCommand"):
-            self.run("preDeployCommand", self.env(real=True))
+            self.run("preDeployCommand", self.env(real=True, fresh=True))
 
     def server(self, name: str, *, distant: bool = False) -> Server:
         """The server of that name, started by the start command on a free $PORT."""
         return self.harness.once(f"server {name}", lambda: self._serve(name, distant))
 
     def _serve(self, name: str, distant: bool) -> Server:
-        self.build()  # a server looks for the static files when it starts
         self.migrate()
         if name != "A" and not self.web.get("preDeployCommand"):
             self.server("A")  # its start command may migrate, which two must not do at once
         redis_url = self.harness.distant_redis() if distant else None
 
         def start(port: int) -> Process:
-            env = self.env(real=True, redis_url=redis_url, PORT=str(port))
+            env = self.env(real=True, fresh=True, redis_url=redis_url, PORT=str(port))
             return self.start(self.web["startCommand"], env)
 
-        process, port, up = processes.start_on_free_port(start, processes.listens)
-        if not up:
+        process, port, up = start_on_free_port(start, _listens_somewhere)
+        if not (up and listening(port)):
+            if name != "A":
+                # One that uses a fixed port takes it from the others: the news is A's.
+                self.server("A")
             raise self._no_start(process, port)
         return Server(
             f"the server {name}", port, process, self.sandbox, proxy_headers=PROXY_HEADERS
         )
 
-    def _no_start(self, process: Process, port: int) -> NotYet:
+    def _no_start(self, process: Process, port: int) -> NotYet | EnvironmentFault:
         place = self.plan.place(*self.spot, "startCommand")
         log = process.log()
-        if process.exit_code is None:
-            process.kill()
-            found = (
-                f"nobody listened on $PORT ({port}) within {processes.START_SECONDS:g} s"
+        running = process.exit_code is None
+        process.kill()
+        if other := _other_port(log, port):
+            return NotYet(
+                f"the server listens on port {other}, which is fixed; $PORT was {port}",
+                expected="the start command serves on the port that Render puts into $PORT",
+                look_at=place,
+                todo="let the start command use `$PORT`: with uvicorn `--port $PORT`, with "
+                "daphne `-p $PORT`, with gunicorn and hypercorn `--bind 0.0.0.0:$PORT`",
+            )
+        if found := self.explained(process):
+            return found
+        if running:
+            found_out = (
+                f"nothing listened on $PORT ({port}) within {processes.START_SECONDS:g} s"
             )
         else:
-            found = f"the start command ended with exit status {process.exit_code}"
+            found_out = f"the start command ended with exit status {process.exit_code}"
         shown = self.sandbox.as_learner("\n".join(log.splitlines()[-8:]))
         return NotYet(
-            f"{found}; its last lines:\n{shown or '(nothing printed)'}",
+            f"{found_out}; its last lines:\n{shown or '(nothing printed)'}",
             expected="the start command serves on $PORT until it is told to end",
             look_at=self.sandbox.place_in(log) or place,
         )
 
     def refusal(self, missing: str) -> NotYet | None:
-        """Start without a variable; None if the project refuses that and names it."""
-        port = free_port()
-        env = self.env(PORT=str(port), WEB_CONCURRENCY="1", **{missing: None})
-        process = self.start(self.web["startCommand"], env)
-        listened = processes.listens(process, port)
-        log = process.log()
+        """Start without a variable; None if the project refuses that and names it.
+
+        A supervisor (gunicorn, uvicorn with --workers) may listen already while each of its
+        workers refuses, and start them again and again: what counts is that no request is
+        answered and that the sentence is printed.
+        """
+        path = self.web["healthCheckPath"]
+
+        def start(port: int) -> Process:
+            env = self.env(PORT=str(port), **_without(missing))
+            return self.start(self.web["startCommand"], env)
+
+        def answers(process: Process, port: int) -> bool:
+            answered = False
+
+            def is_settled() -> bool:
+                nonlocal answered
+                answered = answered or _answers(port, path)
+                return answered or _repeats(process.log(), missing)
+
+            wait_until(
+                is_settled,
+                seconds=processes.START_SECONDS,
+                alive=lambda: process.exit_code is None,
+            )
+            return answered
+
+        process, _, answered = start_on_free_port(start, answers)
+        ended = process.exit_code
         process.kill()
-        if (
-            not listened
-            and process.exit_code
-            and missing in log
-            and not _REFUSED.search(log)
-        ):
+        log = process.log()
+        if not answered and ended != 0 and missing in log and not _REFUSED.search(log):
             return None
-        found = "the server started all the same" if listened else self.said(process)
+        found = "the server started all the same" if answered else self.said(process)
         settings = self.harness.project.relative(self.harness.project.settings_file)
         return NotYet(
             f"without {missing}: {found}",
@@ -270,6 +458,53 @@ class Production:
             look_at=self.sandbox.place_in(log) or Place(settings),
             todo="with DEBUG off, raise ImproperlyConfigured where the variable is read",
         )
+
+
+def _listens_somewhere(process: Process, port: int) -> bool:
+    """Wait until the server listens, be it at another port than the one it was given."""
+    return wait_until(
+        lambda: listening(port) or _other_port(process.log(), port) is not None,
+        seconds=processes.START_SECONDS,
+        alive=lambda: process.exit_code is None,
+    )
+
+
+def _other_port(log: str, port: int) -> int | None:
+    """The port that a server says it listens on, or wanted to, if that is not this one."""
+    found = [*_ELSEWHERE.findall(log), *("".join(groups) for groups in _TAKEN.findall(log))]
+    others = [int(text) for text in found if int(text) != port]
+    return others[0] if others and len(others) == len(found) else None
+
+
+def _without(name: str) -> dict[str, Any]:
+    """The change to an environment that takes one variable away."""
+    return {name: None}
+
+
+def _answers(port: int, path: str) -> bool:
+    """Whether an HTTP request gets any answer at all."""
+    if not listening(port):
+        return False
+    try:
+        client.request(port, "GET", path, headers=PROXY_HEADERS, patience=1)
+    except client.NoAnswer:
+        return False
+    return True
+
+
+def _repeats(log: str, missing: str) -> bool:
+    """Whether a sentence that names the variable was printed by one worker after another."""
+    lines = [line for line in log.splitlines() if missing in line]
+    return any(lines.count(line) >= 3 for line in set(lines))
+
+
+def place_in_lists(plan: Production, package: str) -> Place | None:
+    """The line of the installed requirements files that names a package."""
+    for path in map(Path, plan.shelf.lists):
+        for number, line in enumerate(read(path).splitlines(), 1):
+            if re.match(rf"[\s\"']*{re.escape(package)}\b", line, re.IGNORECASE):
+                return Place(path.relative_to(plan.sandbox.project.root).as_posix(), number)
+    return None
 
 
 def production(harness: Harness) -> Production:
@@ -297,68 +532,3 @@ def end(process: Process) -> None:
     """SIGTERM to a server and its workers, as a host sends it before it takes them away."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
-
-
-def _value(entry: dict[str, Any], database_url: str, redis_url: str) -> str:
-    """What Render would put into this variable."""
-    if "fromDatabase" in entry:
-        return _part(
-            urlsplit(database_url), entry["fromDatabase"]["property"], database_url
-        )
-    if "fromService" in entry:
-        source = entry["fromService"]
-        if source["type"] in ("keyvalue", "redis"):
-            return _part(urlsplit(redis_url), source.get("property"), redis_url)
-        return HOSTNAME
-    if "value" in entry:
-        return str(entry["value"])
-    return _by_hand(entry["key"])
-
-
-def _part(url: Any, wanted: str, whole: str) -> str:
-    parts = {
-        "host": url.hostname,
-        "port": str(url.port),
-        "hostport": f"{url.hostname}:{url.port}",
-        "user": url.username or "",
-        "password": url.password or "",
-        "database": url.path[1:],
-    }
-    return parts.get(wanted) or whole
-
-
-def _by_hand(key: str) -> str:
-    """What a person might enter for a variable with `sync: false`."""
-    if "HOST" in key:
-        return HOSTNAME
-    if "ORIGIN" in key or "URL" in key:
-        return f"https://{HOSTNAME}"
-    return secrets.token_urlsafe(40)
-
-
-def _write_program(path: Path, text: str) -> None:
-    path.write_text(f"#!/bin/sh\n{text}", "utf-8")
-    path.chmod(0o755)
-
-
-# Notes what would have been installed, and fails as pip does for a file that is not there.
-_NOTE = """\
-echo "$*" >> {log}
-while [ $# -gt 0 ]; do
-    case "$1" in
-        -r | --requirement) shift; file="$1" ;;
-        -r*) file="${{1#-r}}" ;;
-        --requirement=*) file="${{1#--requirement=}}" ;;
-        *) file="" ;;
-    esac
-    if [ -n "$file" ] && [ ! -f "$file" ]; then
-        echo "ERROR: Could not open requirements file: '$file'" >&2
-        exit 1
-    fi
-    shift
-done
-"""
-_PYTHON = """\
-if [ "$1" = "-m" ] && [ "$2" = "pip" ]; then shift; exec {note} "$@"; fi
-exec {python} "$@"
-"""

@@ -100,6 +100,105 @@ DISCARD = """\
             await self.channel_layer.group_discard(self.group, self.channel_name)
 """
 
+READ_DEBUG = (
+    'DEBUG = (os.environ.get("DEBUG") or "true").lower() in ("true", "1", "yes", "on")\n'
+)
+SENDER = """\
+DEFAULT_FROM_EMAIL = os.environ["DEFAULT_FROM_EMAIL"]
+if "@" not in DEFAULT_FROM_EMAIL:
+    raise ImproperlyConfigured("DEFAULT_FROM_EMAIL is not an email address")
+"""
+RENAMED_KEY = """\
+# Secrets
+
+if "SIGNATURE" in os.environ:
+    os.environ["SECRET_KEY"] = os.environ["SIGNATURE"]
+"""
+DJANGO_KEY = """\
+# Secrets
+
+if os.environ.get("DEBUG") == "false":
+    os.environ["SECRET_KEY"] = os.environ["DJANGO_KEY"]
+"""
+WARNED_KEY = """\
+        print("SECRET_KEY is not set: one for this start only", flush=True)
+        os.environ["SECRET_KEY"] = get_random_secret_key()
+"""
+# What gunicorn does: it listens before its worker has loaded anything, and starts another
+# worker whenever one has ended.
+MASTER = """\
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+listener = socket.create_server(("0.0.0.0", int(os.environ["PORT"])))
+listener.set_inheritable(True)
+command = [sys.executable, "-m", "uvicorn", "numeneon.asgi:application", "--lifespan", "off"]
+worker = None
+
+
+def end(*_):
+    if worker:
+        worker.terminate()
+        worker.wait()
+    sys.exit(0)
+
+
+signal.signal(signal.SIGTERM, end)
+while True:
+    worker = subprocess.Popen(
+        [*command, "--fd", str(listener.fileno())], pass_fds=[listener.fileno()]
+    )
+    worker.wait()
+"""
+REQUIREMENTS = "requirements.txt"
+WHITENOISE_PIN = "whitenoise==6.12.0  # serves the admin's static files\n"
+UVICORN_PIN = (
+    "uvicorn[standard]==0.54.0"
+    "  # serves in production: says goodbye to sockets when it stops\n"
+)
+IN_BACKEND = """\
+set -o errexit
+python -m pip install -r ../requirements.txt
+python manage.py collectstatic --no-input
+"""
+PROJECT = """\
+[project]
+name = "numeneon"
+version = "1"
+requires-python = ">=3.11"
+dependencies = [
+    "django>=5.2",
+    "djangorestframework",
+    "djangorestframework-simplejwt",
+    "dj-database-url",
+    "psycopg[binary]",
+    "channels",
+    "daphne",
+    "channels-redis",
+    "uvicorn[standard]",
+    "whitenoise",
+]
+"""
+WITH_UV = (
+    Edit(REQUIREMENTS, None, None),
+    Edit(BUILD, None, None),
+    Edit("pyproject.toml", "", PROJECT),
+    Edit(
+        PLAN,
+        BUILD_COMMAND,
+        "buildCommand: uv sync --frozen && uv run backend/manage.py collectstatic --no-input",
+    ),
+    Edit(PLAN, MIGRATE, MIGRATE.replace("python", "uv run python")),
+    Edit(PLAN, "exec uvicorn", "exec uv run --no-dev uvicorn"),
+)
+# Twenty lists, each of them twice the one before: a million entries from a page of text.
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(
+    f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 21)
+)
+
 VARIANTS = [
     broken("deploy.blueprint", "no file", Edit(PLAN, None, None)),
     broken("deploy.blueprint", "the old name of runtime", Edit(PLAN, "runtime:", "env:")),
@@ -110,8 +209,50 @@ VARIANTS = [
     ),
     broken(
         "deploy.blueprint",
-        "no plan of a database",
+        "a misspelt key",
+        Edit(PLAN, "    healthCheckPath:", "    healthCheckPaht:"),
+    ),
+    broken(
+        "deploy.blueprint",
+        "a pre-deploy command on the free plan",
+        Edit(PLAN, "plan: starter  # the smallest", "plan: free  # the smallest"),
+    ),
+    broken(
+        "deploy.blueprint",
+        "a key that is there twice",
+        Edit(PLAN, SHUTDOWN, SHUTDOWN + SHUTDOWN.replace("30", "60")),
+    ),
+    broken("deploy.blueprint", "anchors that double themselves", Edit(PLAN, "", LAUGHS)),
+    broken("deploy.blueprint", "brackets without end", Edit(PLAN, "", "[" * 100_000)),
+    broken(
+        "deploy.blueprint",
+        "a name that no environment takes",
+        Edit(PLAN, "- key: DEBUG", '- key: "DEBUG=1"'),
+    ),
+    broken(
+        "deploy.blueprint",
+        "a value that no environment takes",
+        Edit(PLAN, 'value: "false"', 'value: "fal\\0se"'),
+    ),
+    broken(
+        "deploy.blueprint",
+        "half a character",
+        Edit(PLAN, 'value: "false"', 'value: "\\ud800"'),
+    ),
+    correct(
+        "deploy.blueprint",
+        "keys, plans and regions of tomorrow",
         Edit(PLAN, "plan: free  # Render deletes", "plan: starter  # Render deletes"),
+        Edit(PLAN, "plan: starter  # the", "plan: nano\n    shutdownStyle: calm  # the"),
+        Edit(PLAN, "runtime: python", "runtime: python\n    region: mumbai"),
+        Edit(PLAN, ALLOW, f"{ALLOW}    region: mumbai\n"),
+        Edit(PLAN, "    ipAllowList: []\n", "    ipAllowList: []\n    region: mumbai\n"),
+    ),
+    correct(
+        "deploy.blueprint",
+        "words that an older YAML takes for something else",
+        Edit(PLAN, "runtime: python", "runtime: python\n    autoDeployTrigger: off"),
+        Edit(PLAN, DEBUG, f"{DEBUG}      - key: SINCE\n        value: 2026-01-01\n"),
     ),
     broken(
         "deploy.blueprint",
@@ -164,6 +305,16 @@ VARIANTS = [
         "Windows line endings",
         Edit(BUILD, "", f"#!/usr/bin/env bash\r\n{INSTALL}"[:-1] + "\r\n"),
     ),
+    broken(
+        "deploy.references",
+        "a group that is not there",
+        Edit(PLAN, DEBUG, f"{DEBUG}      - fromGroup: switches\n"),
+    ),
+    broken(
+        "deploy.references",
+        "a folder outside",
+        Edit(PLAN, "runtime:", "rootDir: ../..\n    runtime:"),
+    ),
     broken("deploy.references", "a short version", Edit(PLAN, "3.13.9", '"3.13"')),
     broken(
         "deploy.references",
@@ -183,6 +334,17 @@ VARIANTS = [
         Edit(PLAN, MIGRATE, "    preDeployCommand: python manage.py migrate --no-input\n"),
         Edit(PLAN, "cd backend && exec uvicorn", "uvicorn"),
         Edit(BUILD, None, None),
+    ),
+    correct(
+        "deploy.references",
+        "a script in the folder that the build enters, and one of somebody else",
+        Edit(BUILD, None, None),
+        Edit("backend/make.sh", "", IN_BACKEND),
+        Edit(
+            PLAN,
+            BUILD_COMMAND,
+            "buildCommand: (echo https://example.com/install.sh); cd backend && bash make.sh",
+        ),
     ),
     broken("deploy.variables", "no secret", Edit(PLAN, SECRET, "")),
     broken("deploy.variables", "no Redis", Edit(PLAN, REDIS, "")),
@@ -204,6 +366,56 @@ VARIANTS = [
         "a variable entered by hand",
         Edit(SETTINGS, KEY, f'{KEY}MAIL_HOST = os.environ["MAIL_HOST"]\n'),
         Edit(PLAN, DEBUG, f"{DEBUG}      - key: MAIL_HOST\n        sync: false\n"),
+    ),
+    broken(
+        "deploy.variables",
+        "DEBUG is a literal",
+        Edit(SETTINGS, READ_DEBUG, "DEBUG = True\n"),
+    ),
+    broken(
+        "deploy.variables",
+        "bool of a text",
+        Edit(SETTINGS, READ_DEBUG, 'DEBUG = bool(os.environ.get("DEBUG", "true"))\n'),
+    ),
+    correct(
+        "deploy.variables",
+        "addresses and a sender entered by hand",
+        Edit(PLAN, DATABASE, "      - key: DATABASE_URL\n        sync: false\n"),
+        Edit(PLAN, REDIS, "      - key: REDIS_URL\n        sync: false\n"),
+        Edit(PLAN, DEBUG, f"{DEBUG}      - key: DEFAULT_FROM_EMAIL\n        sync: false\n"),
+        Edit(SETTINGS, KEY, f"{KEY}{SENDER}"),
+    ),
+    broken(
+        "deploy.secrets",
+        "the key in the blueprint",
+        Edit(PLAN, SECRET, SECRET.replace("generateValue: true", f"value: {'k3y-' * 12}")),
+    ),
+    broken(
+        "deploy.secrets",
+        "the key under another name",
+        Edit(
+            PLAN,
+            SECRET,
+            SECRET.replace("generateValue: true", f"value: {'k3y-' * 12}").replace(
+                "SECRET_KEY", "SIGNATURE"
+            ),
+        ),
+        Edit(SETTINGS, "# Secrets\n", RENAMED_KEY),
+    ),
+    broken(
+        "deploy.secrets",
+        "an address with a password",
+        Edit(
+            PLAN,
+            DEBUG,
+            f"{DEBUG}      - key: SEARCH\n        value: https://me:open-sesame@example.com\n",
+        ),
+    ),
+    correct(
+        "deploy.secrets",
+        "entered by hand, and values that only sound secret",
+        Edit(PLAN, SECRET, SECRET.replace("generateValue: true", "sync: false")),
+        Edit(PLAN, DEBUG, f'{DEBUG}      - key: TOKEN_HOURS\n        value: "12"\n'),
     ),
     broken("deploy.check", "no HSTS", Edit(SETTINGS, HSTS, "")),
     correct(
@@ -227,6 +439,30 @@ VARIANTS = [
         "read without a default",
         Edit(SETTINGS, NO_KEY, '        os.environ["SECRET_KEY"]\n'),
     ),
+    correct(
+        "deploy.needs-secret",
+        "another name",
+        Edit(PLAN, SECRET, SECRET.replace("SECRET_KEY", "DJANGO_KEY")),
+        Edit(SETTINGS, "# Secrets\n", DJANGO_KEY),
+    ),
+    correct(
+        "deploy.needs-secret",
+        "a supervisor starts its workers again and again",
+        Edit("backend/master.py", "", MASTER),
+        Edit(PLAN, START, "      cd backend && exec python master.py\n"),
+    ),
+    broken(
+        "deploy.needs-secret",
+        "a supervisor with a warning",
+        Edit("backend/master.py", "", MASTER),
+        Edit(PLAN, START, "      cd backend && exec python master.py\n"),
+        Edit(SETTINGS, NO_KEY, WARNED_KEY),
+    ),
+    correct(
+        "deploy.needs-secret",
+        "two workers of uvicorn",
+        Edit(PLAN, "--lifespan off", "--lifespan off --workers 2"),
+    ),
     broken("deploy.needs-database", "a file instead", Edit(SETTINGS, NO_DATABASE, "")),
     correct(
         "deploy.needs-database",
@@ -239,6 +475,25 @@ VARIANTS = [
         Edit(BUILD, INSTALL, INSTALL.replace("ts", "t")),
     ),
     broken("deploy.build", "installs nothing", Edit(BUILD, INSTALL, "")),
+    broken(
+        "deploy.build",
+        "installs and collects nothing",
+        Edit(BUILD, INSTALL, ""),
+        Edit(BUILD, COLLECT, "true\n"),
+    ),
+    broken(
+        "deploy.build", "whitenoise is not required", Edit(REQUIREMENTS, WHITENOISE_PIN, "")
+    ),
+    correct("deploy.build", "what uv makes of pyproject.toml", *WITH_UV),
+    correct(
+        "deploy.build",
+        "in a virtual environment of its own",
+        Edit(
+            BUILD,
+            INSTALL,
+            "python -m venv .venv\n. .venv/bin/activate\npip install -r requirements.txt\n",
+        ),
+    ),
     broken(
         "deploy.build",
         "nowhere to put the files",
@@ -290,6 +545,12 @@ VARIANTS = [
         "no such module",
         Edit(PLAN, "numeneon.asgi:app", "numeneon.agsi:app"),
     ),
+    broken(
+        "deploy.boots",
+        "the server is not required",
+        Edit(REQUIREMENTS, UVICORN_PIN, ""),
+    ),
+    broken("deploy.boots", "a fixed port", Edit(PLAN, "$PORT", "18999")),
     correct("deploy.boots", "daphne", Edit(PLAN, START, DAPHNE)),
     broken("deploy.https", "redirects for ever", Edit(SETTINGS, HEADER, "")),
     broken(
@@ -317,6 +578,25 @@ VARIANTS = [
         "in memory",
         Edit(SETTINGS, PUBSUB, '"BACKEND": "channels.layers.InMemoryChannelLayer"'),
         Edit(SETTINGS, f'"CONFIG": {{{HOSTS}}}', '"CONFIG": {}'),
+    ),
+    broken(
+        "deploy.crosses",
+        "served as WSGI",
+        Edit(
+            PLAN,
+            "exec uvicorn numeneon.asgi:application",
+            "exec uvicorn --interface wsgi numeneon.wsgi:application",
+        ),
+    ),
+    broken(
+        "deploy.crosses",
+        "TLS options for every Redis",
+        Edit(SETTINGS, '"socket_connect_timeout": 1', '"ssl_cert_reqs": None'),
+    ),
+    broken(
+        "deploy.crosses",
+        "a server without its WebSocket library",
+        Edit(REQUIREMENTS, "uvicorn[standard]", "uvicorn"),
     ),
     correct(
         "deploy.crosses",

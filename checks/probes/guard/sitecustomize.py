@@ -175,7 +175,20 @@ def _holds_the_pipe():
         return False
 
 
+def _see_only(folder):
+    """Import packages from `folder` alone, as after a fresh install into it."""
+    import site
+
+    if os.path.exists(folder + ".everything"):
+        return  # what the build installs cannot be told
+    places = ("site-packages", "dist-packages")
+    sys.path[:] = [path for path in sys.path if os.path.basename(path) not in places]
+    site.addsitedir(folder)
+
+
 if _plan() is not None:
+    if "packages" in _plan():
+        _see_only(_plan()["packages"])
     _guard_settings()
     sys.meta_path.insert(0, _UnthrottledViews())
     if _holds_the_pipe() and "NUMENEON_WARM" not in os.environ:

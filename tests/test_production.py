@@ -1,0 +1,141 @@
+"""What this machine lacks is not the project's fault, and no message gives a secret away."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import course
+from checks.harness import services
+from checks.report import line
+from checks.results import ItemResult, Status
+from checks.runner import Session
+from tests.test_services import SYSTEM_POSTGRES
+from tests.variants import Edit
+from tests.variants.step06 import (
+    DEBUG,
+    KEY,
+    PARSED,
+    PLAN,
+    REQUIREMENTS,
+    SETTINGS,
+    START,
+    UVICORN_PIN,
+)
+
+pytestmark = pytest.mark.server
+STEP = course.step(6)
+GUNICORN = (
+    "      cd backend && exec gunicorn numeneon.asgi:application --bind 0.0.0.0:$PORT\n"
+    "      -k uvicorn.workers.UvicornWorker\n"
+)
+REQUIRE_TLS = PARSED.replace("(database_url)", "(database_url, ssl_require=True)")
+
+
+@pytest.fixture
+def judge(tmp_path):
+    """Judges one item of step 6 over the snapshot with some edits."""
+
+    def run(item: str, *edits: Edit) -> ItemResult:
+        project = tmp_path / "project"
+        shutil.copytree(STEP.folder, project, ignore=shutil.ignore_patterns("__pycache__"))
+        for edit in edits:
+            edit.apply(project)
+        with Session(project) as session:
+            report = session.run(6, only=[item])
+        shown = "\n".join(line(result) for result in report.items)
+        found = next(
+            r for r in report.items if r.status is not Status.PASSED or r.id == item
+        )
+        assert found.message or found.status is Status.PASSED, shown
+        return found
+
+    return run
+
+
+def by_hand(name: str) -> Edit:
+    return Edit(PLAN, DEBUG, f"{DEBUG}      - key: {name}\n        sync: false\n")
+
+
+def test_server_that_is_not_here_is_the_environments(judge):
+    """A package that the project requires and this machine lacks is named; nobody fails."""
+    found = judge(
+        "deploy.boots",
+        Edit(REQUIREMENTS, UVICORN_PIN, f"{UVICORN_PIN}gunicorn==23.0.0\n"),
+        Edit(PLAN, START, GUNICORN),
+    )
+
+    assert (found.id, found.status) == ("deploy.boots", Status.ENVIRONMENT)
+    assert "gunicorn" in found.message
+
+
+def test_server_that_nobody_requires_fails(judge):
+    """The same start command without the requirement fails on Render as well."""
+    found = judge("deploy.boots", Edit(PLAN, START, GUNICORN))
+
+    assert (found.id, found.status) == ("deploy.boots", Status.FAILED)
+    assert "gunicorn: command not found" in found.message
+
+
+def test_text_made_up_for_a_person_is_ours(judge):
+    """What somebody enters by hand cannot be known: an odd value of ours is no failure."""
+    found = judge(
+        "deploy.variables",
+        by_hand("PAGES"),
+        Edit(SETTINGS, KEY, f'{KEY}PAGES = int(os.environ["PAGES"])\n'),
+    )
+
+    assert found.status is Status.ENVIRONMENT
+    assert "PAGES is entered by hand" in found.message
+
+
+def test_tls_that_postgres_lacks_is_the_environments(judge, monkeypatch):
+    """A project may require TLS of its database; where ours has none, that is said."""
+    monkeypatch.setattr(services, "_tls_options", lambda *args: [])
+
+    found = judge("deploy.migrates", Edit(SETTINGS, PARSED, REQUIRE_TLS))
+
+    assert (found.id, found.status) == ("deploy.migrates", Status.ENVIRONMENT)
+    assert "TLS" in found.message
+
+
+@pytest.mark.skipif(not SYSTEM_POSTGRES, reason="the PostgreSQL of the wheels has no TLS")
+def test_database_over_tls_passes(judge, monkeypatch):
+    """With a PostgreSQL that offers TLS, a project that requires it is judged."""
+    folder = Path(max(SYSTEM_POSTGRES)).parent
+    monkeypatch.setattr(services, "postgres_folder", lambda: folder)
+
+    found = judge("deploy.migrates", Edit(SETTINGS, PARSED, REQUIRE_TLS))
+
+    assert (found.id, found.status) == ("deploy.migrates", Status.PASSED)
+
+
+def test_messages_hide_secrets(judge):
+    """Settings that print the key and the database's password show stars instead."""
+    error = '"key " + SECRET_KEY + " of " + os.environ["DATABASE_URL"]'
+    found = judge(
+        "deploy.variables",
+        Edit(
+            SETTINGS, KEY, f"{KEY}if not DEBUG:\n    raise ImproperlyConfigured({error})\n"
+        ),
+    )
+
+    assert found.status is Status.FAILED
+    assert "key ******** of postgresql://numeneon:********@127.0.0.1" in found.message
+
+
+def test_shell_in_front_of_the_server_is_a_remark(judge):
+    """SIGTERM ends the shell, and the server goes on: it passes, and `exec` is advised."""
+    server = "uvicorn $1 --host 0.0.0.0 --port $PORT --lifespan off\ntrue\n"
+    found = judge(
+        "deploy.shutdown",
+        Edit("start.sh", "", server),
+        Edit(
+            PLAN, START, "      cd backend && bash ../start.sh numeneon.asgi:application\n"
+        ),
+    )
+
+    assert found.status is Status.PASSED
+    assert "Write `exec` before the server" in found.remark
