@@ -14,8 +14,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from checks.errors import Place
+from course.contract import TOKEN_WAYS, is_greeting
 from course.deadline import Deadline, at_most, waiting_for
 
 # Long enough for a slow laptop; every wait says what it waited for. Seconds.
@@ -181,6 +183,12 @@ def _is_deep(value: Any) -> bool:
     return True
 
 
+def _target(url: str) -> tuple[str, int]:
+    """The host and port that a WebSocket's address names."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
+
+
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 
 
@@ -210,12 +218,15 @@ class Socket:
     """
 
     url: str
+    origin: str | None = None
     refused: int | None = None
     subprotocol: str | None = None
     offered: list[str] = field(default_factory=list)
     frames: list[Any] = field(default_factory=list)
     close_code: int | None = None
     trouble: str = ""
+    # How many lines the server had printed before the handshake, where that is known.
+    printed_before: int = 0
     _count: int = 0
     _bytes: int = 0
     _cut_off: bool = False
@@ -240,13 +251,14 @@ class Socket:
         from websockets.exceptions import InvalidStatus, WebSocketException
         from websockets.sync.client import connect
 
-        found = cls(url, offered=list(subprotocols or ()))
+        found = cls(url, origin, offered=list(subprotocols or ()))
         patience = max(at_most(patience), 0.001)
         try:
             with waiting_for("the answer to a WebSocket handshake"):
                 opening = connect(
                     url,
-                    sock=socket.create_connection(at, timeout=patience) if at else None,
+                    # A socket of ours keeps it from following redirects to other hosts.
+                    sock=socket.create_connection(at or _target(url), timeout=patience),
                     origin=origin,
                     subprotocols=subprotocols,
                     additional_headers=headers,
@@ -261,17 +273,28 @@ class Socket:
             found.subprotocol = found._connection.subprotocol
         except InvalidStatus as error:
             found.refused = error.response.status_code
-        # ValueError: a token of the project's that no handshake can hold, or a redirect,
-        # which is not followed and has the refusal as its cause.
+        # ValueError: a token of the project's that no handshake can hold. A redirect, which
+        # is not followed, comes as another error that has the refusal behind it.
         except (OSError, WebSocketException, EOFError, ValueError) as error:
             found.trouble = str(error) or type(error).__name__
-            if isinstance(error.__cause__, InvalidStatus):
-                found.refused = error.__cause__.response.status_code
+            before = error.__cause__ or error.__context__
+            if isinstance(before, InvalidStatus):
+                found.refused = before.response.status_code
         return found
+
+    @property
+    def way(self) -> str:
+        """How it sent a token, if it sent one."""
+        return TOKEN_WAYS[0] if self.offered else TOKEN_WAYS[1]
 
     @property
     def opened(self) -> bool:
         return self._connection is not None
+
+    @property
+    def greeted(self) -> bool:
+        """Whether a greeting is among the frames so far, whoever's it is."""
+        return any(map(is_greeting, self.frames))
 
     @property
     def ended(self) -> bool:

@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from checks.errors import NotYet, Place
+from checks.errors import EnvironmentFault, NotYet, Place
+from checks.explain import culprit, require_package
 from checks.harness import services
 from checks.harness.latency_proxy import LatencyProxy
 from checks.harness.logs import last_words
@@ -17,12 +18,23 @@ from checks.harness.sandbox import Sandbox
 from checks.harness.services import Service
 from checks.harness.warm import Interpreters
 from course import contract, processes
+from course.deadline import waiting_for
 from course.processes import Process
 
 _PROBES = Path(__file__).parent.parent / "probes"
 MEMORY_LAYER = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 # How late a Redis answers that is not on this machine: a slow moment in a cloud. Seconds.
 _DISTANCE = 0.1
+
+
+class Crash(NotYet):
+    """The news that a process of the project's died; `log` is all that it printed."""
+
+    def __init__(
+        self, found: str, log: str, expected: str, look_at: Place | None, todo: str
+    ) -> None:
+        super().__init__(found, expected=expected, look_at=look_at, todo=todo)
+        self.log = log
 
 
 class Harness(Resources):
@@ -75,11 +87,19 @@ class Harness(Resources):
         """Start the project's interpreter with these arguments, in the backend folder."""
         process = self.interpreters.take(argv, env)
         if process is None:
-            process = Process(
-                [self.project.python, *argv], cwd=self.project.backend, env=env
-            )
+            process = self._new(argv, env)
         self.at_end(process.kill)
         return process
+
+    def _new(self, argv: list[str], env: dict[str, str]) -> Process:
+        python = self.project.python
+        try:
+            return Process([python, *argv], cwd=self.project.backend, env=env)
+        except OSError as error:
+            raise EnvironmentFault(
+                f"the project's Python cannot be started: {python}: {error.strerror}",
+                todo="make its virtual environment again, or name another with --python",
+            ) from error
 
     def finish(self, argv: list[str], env: dict[str, str], *, seconds: float) -> Process:
         """Run to the end; raises NotYet if it takes longer than that many seconds."""
@@ -88,7 +108,9 @@ class Harness(Resources):
         return process
 
     def _await_end(self, process: Process, seconds: float) -> None:
-        if process.wait(seconds) is None:
+        with waiting_for(f"the end of `{self._typed(process.argv)}`"):
+            status = process.wait(seconds)
+        if status is None:
             log = self.sandbox.as_learner(process.log(8))
             process.kill()
             raise NotYet(
@@ -127,15 +149,16 @@ class Harness(Resources):
 
     def crash(
         self, process: Process, what: str, expected: str = "", todo: str = ""
-    ) -> NotYet:
-        """The news that a process died: its last words, and the learner's line in them."""
+    ) -> Crash:
+        """The news that a process died: its last words, and the line that has to change.
+
+        Raises EnvironmentFault if it died because the interpreter is not fit for it.
+        """
         log = process.log()
-        return NotYet(
-            f"{what}: {last_words(self.sandbox.as_learner(log))}",
-            expected=expected,
-            look_at=self.place_in(log),
-            todo=todo or "mend that line, then check again",
-        )
+        require_package(self.project, log)
+        error = last_words(self.sandbox.as_learner(log))
+        cause = culprit(self.project, log, self.place_in(log))
+        return Crash(f"{what}: {error}", log, expected, cause.place, todo or cause.todo)
 
     def place_in(self, traceback: str) -> Place | None:
         return self.sandbox.place_in(traceback)
