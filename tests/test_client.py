@@ -209,8 +209,10 @@ def test_redirected_handshake_is_a_refusal(raw_server):
     assert found.refused == 301
 
 
-def test_token_that_no_handshake_can_hold_is_a_result():
+def test_token_that_no_handshake_can_hold_is_a_result(raw_server):
     """A subprotocol with a colon cannot be sent; the socket says so."""
-    found = Socket.open("ws://127.0.0.1:9/", subprotocols=["access_token", "a:b"])
+    url = f"ws://127.0.0.1:{raw_server([])}/"
+
+    found = Socket.open(url, subprotocols=["access_token", "a:b"])
 
     assert not found.opened and "a:b" in found.trouble

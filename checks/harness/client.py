@@ -225,6 +225,8 @@ class Socket:
     frames: list[Any] = field(default_factory=list)
     close_code: int | None = None
     trouble: str = ""
+    # Whether the handshake was sent and got no HTTP answer.
+    unanswered: bool = False
     # How many lines the server had printed before the handshake, where that is known.
     printed_before: int = 0
     _count: int = 0
@@ -280,6 +282,7 @@ class Socket:
             before = error.__cause__ or error.__context__
             if isinstance(before, InvalidStatus):
                 found.refused = before.response.status_code
+            found.unanswered = found.refused is None and not isinstance(error, ValueError)
         return found
 
     @property

@@ -45,7 +45,7 @@ class Server:
     host: str = _LOCAL
     origin: str = ""
     front_ends: tuple[str, ...] = ()
-    _death: NotYet | None = None
+    _fault: NotYet | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -94,7 +94,10 @@ class Server:
         subprotocols: list[str] | None = None,
         patience: float = client.PATIENCE,
     ) -> Socket:
-        """Open a WebSocket as a browser would; `origin` defaults to the server's `origin`."""
+        """Open a WebSocket as a browser would; `origin` defaults to the server's `origin`.
+
+        Raises NotYet if the handshake gets no answer at all; a refusal is an answer.
+        """
         way = way or self.way
         headers = {k: v for k, v in self.proxy_headers.items() if k != "Host"}
         url = contract.address_of(f"ws://{self.address}", token, way, path=path)
@@ -110,11 +113,7 @@ class Server:
             at=(_LOCAL, self.port),
         )
         found.printed_before = printed
-        if (
-            not found.opened
-            and found.refused is None
-            and self.process.exit_code is not None
-        ):
+        if found.unanswered:
             raise self.fault(
                 f"the WebSocket handshake got no answer: {found.trouble}", printed
             )
@@ -142,27 +141,28 @@ class Server:
         return error, self.sandbox.place_in(traces[0])
 
     def fault(self, what: str, printed: int = 0) -> NotYet:
-        """The news that the server is not answering; the same instance once it has died.
+        """The news that the server does not answer, from now on always the same instance:
+        whatever else gets no answer has that cause.
 
         `printed` is how many lines it had printed before: the place comes from later ones.
         """
         with self._lock:
-            if self._death:
-                return self._death
-            # The last answer and the end of the process can cross; look for a moment.
-            self.process.wait(0.2)
-            status = self.process.exit_code
-            log = self.sandbox.as_learner(self.process.log(12))
-            state = "is running" if status is None else f"ended with exit status {status}"
-            news = NotYet(
-                f"{what}; {self.name} {state}; its last lines:\n{log or '(nothing printed)'}",
-                expected=f"{self.name} answers",
-                look_at=self.sandbox.place_in(self.process.log_since(printed)),
-                todo="start it yourself and send the same request to see the whole output",
-            )
-            if status is not None:
-                self._death = news
-            return news
+            if self._fault is None:
+                self._fault = self._new_fault(what, printed)
+            return self._fault
+
+    def _new_fault(self, what: str, printed: int) -> NotYet:
+        # The last answer and the end of the process can cross; look for a moment.
+        self.process.wait(0.2)
+        status = self.process.exit_code
+        log = self.sandbox.as_learner(self.process.log(12))
+        state = "is running" if status is None else f"ended with exit status {status}"
+        return NotYet(
+            f"{what}; {self.name} {state}; its last lines:\n{log or '(nothing printed)'}",
+            expected=f"{self.name} answers",
+            look_at=self.sandbox.place_in(self.process.log_since(printed)),
+            todo="start it yourself and send the same request to see the whole output",
+        )
 
 
 def _trace_of(path: str, log: str) -> str:
