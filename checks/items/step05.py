@@ -146,7 +146,8 @@ def _cause_of(harness: Harness, server: Server, socket: Socket, error: str) -> C
     )
 
 
-# Who is refused: first that they are, then that they can read why
+# Who is refused: first that they are, each of these with one cause more than the one before
+# (nobody is refused, no token is verified, no expiry is), then that they can read why
 
 
 def strangers_token(harness: Harness) -> str:
@@ -195,7 +196,7 @@ def no_token_is_refused(harness: Harness) -> None:
     expect_refusal(harness, None, "without a token")
 
 
-@item("asgi.refuses-bad-token", needs=["asgi.greets"])
+@item("asgi.refuses-bad-token", needs=["asgi.refuses-no-token"])
 def bad_token_is_refused(harness: Harness) -> None:
     """A client whose token has a wrong signature, or is not a token, is refused."""
     who = "with a token that somebody else has signed"
@@ -203,7 +204,7 @@ def bad_token_is_refused(harness: Harness) -> None:
     expect_refusal(harness, "not-a-token", "with the token `not-a-token`")
 
 
-@item("asgi.refuses-expired-token", needs=["asgi.greets"])
+@item("asgi.refuses-expired-token", needs=["asgi.refuses-bad-token"])
 def expired_token_is_refused(harness: Harness) -> None:
     """A client whose token has expired is refused."""
     expect_refusal(harness, expired_token(harness), "with an expired token")
@@ -211,7 +212,7 @@ def expired_token_is_refused(harness: Harness) -> None:
 
 @item(
     "asgi.close-code",
-    needs=["asgi.refuses-no-token", "asgi.refuses-bad-token", "asgi.refuses-expired-token"],
+    needs=["asgi.refuses-expired-token"],
     close_codes=[NOT_AUTHENTICATED],
 )
 def refused_client_can_read_why(harness: Harness) -> None:

@@ -476,6 +476,11 @@ VARIANTS = [
     ),
     broken(
         "asgi.refuses-no-token",
+        "a consumer that refuses nobody",
+        Edit(CONSUMERS, "if not user.is_authenticated:", "if False:"),
+    ),
+    broken(
+        "asgi.refuses-no-token",
         "left open without a word",
         Edit(
             CONSUMERS,
@@ -520,6 +525,20 @@ VARIANTS = [
         "asgi.refuses-bad-token",
         "a signature that nobody verifies",
         Edit(MIDDLEWARE, "def user_of(token):\n", _UNVERIFIED),
+        _NO_TESTS,
+    ),
+    broken(
+        "asgi.refuses-bad-token",
+        "neither signature nor end are verified",
+        Edit(
+            MIDDLEWARE,
+            "def user_of(token):\n",
+            _UNVERIFIED.replace(
+                '        if claims["exp"] < time.time():\n'
+                "            return AnonymousUser()\n",
+                "",
+            ).replace("    import time\n\n", ""),
+        ),
         _NO_TESTS,
     ),
     correct(
