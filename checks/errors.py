@@ -1,4 +1,4 @@
-"""The three ways in which judging an item can end early."""
+"""The ways in which judging an item can end early."""
 
 from __future__ import annotations
 
@@ -72,6 +72,10 @@ class Blocked(Exception):
     def __init__(self, by: str) -> None:
         super().__init__(by)
         self.by = by
+
+
+class LeftOut(Exception):
+    """This item cannot be judged from outside in this project; the text says why."""
 
 
 def _hang(text: str) -> str:

@@ -1,54 +1,191 @@
-"""Reads source to explain a failure that behaviour has shown; it judges nothing."""
+"""Reads source and logs to explain a failure that behaviour has shown; it judges nothing."""
 
 from __future__ import annotations
 
 import ast
-import sys
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks.harness.project import read
+from checks.errors import Place
+from checks.harness.project import Project, read
 
-_STANDARD = sys.stdlib_module_names
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _SETS_UP = {"get_asgi_application", "setup"}
+_SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
+_ROUTES = re.compile(r"websocket_urlpatterns|URLRouter")
+_LOOK_YOURSELF = "start it yourself to see the whole output"
 
 
 @dataclass(frozen=True)
-class Statement:
-    """A statement in the learner's file: where it is and its first line."""
+class Cause:
+    """The line that has to change, where it is known, and what to do with it."""
 
-    line: int
-    text: str
+    place: Place | None
+    todo: str
 
 
-def first_early_import(file: Path) -> Statement | None:
-    """The first import of the project's or Channels' code above the call that sets Django up.
+# The order of imports in asgi.py
 
-    None if the file does not parse or has no such import.
-    """
-    source = read(file)
+
+def import_order(project: Project, log: str) -> Cause:
+    """What to move, after a traceback which says that Django is not set up yet."""
+    frames = [
+        (Path(file), int(line))
+        for file, line in _FRAME.findall(log)
+        if Path(file).is_relative_to(project.root) and "site-packages" not in file
+    ]
+    if not frames:
+        return Cause(None, _LOOK_YOURSELF)
+    # asgi.py may leave the set-up to another module, where the order then matters.
+    setting_up = [frame for frame in frames if _sets_up(_tree(frame[0]))]
+    file, line = (setting_up or frames[:1])[-1]
+    statement = _statement_at(_tree(file), line)
+    if statement is None or _has_import(statement):
+        return Cause(
+            _place(project, file, line),
+            "move that import below the line that calls get_asgi_application(); a formatter "
+            "that sorts imports will move it back, so tell it to leave this file alone",
+        )
+    return _unnamed_settings(project, file, line)
+
+
+def _unnamed_settings(project: Project, file: Path, setup_line: int) -> Cause:
+    """Django was set up without knowing its settings: the line is missing, or too late."""
+    naming = next(
+        (s for s in _tree(file).body if _SETTINGS_VARIABLE in ast.unparse(s)), None
+    )
+    if naming is None:
+        return Cause(
+            _place(project, file, setup_line),
+            f'add os.environ.setdefault("{_SETTINGS_VARIABLE}", '
+            f'"{project.settings_module}") above that line',
+        )
+    if naming.lineno < setup_line:
+        return Cause(_place(project, file, setup_line), _LOOK_YOURSELF)
+    return Cause(
+        _place(project, file, naming), f"move that line above line {setup_line} of the file"
+    )
+
+
+def _tree(file: Path) -> ast.Module:
+    """A file's syntax tree, an empty one if it does not parse; a byte order mark is fine."""
     try:
-        body = ast.parse(source).body
-    except SyntaxError:
-        return None
-    for node in body:
-        if _calls_setup(node):
-            return None
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and not _harmless(node):
-            return Statement(node.lineno, source.splitlines()[node.lineno - 1].strip())
-    return None
+        return ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return ast.Module(body=[], type_ignores=[])
 
 
-def _calls_setup(node: ast.stmt) -> bool:
-    calls = (child.func for child in ast.walk(node) if isinstance(child, ast.Call))
+def _sets_up(tree: ast.Module) -> bool:
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
     return any(getattr(f, "attr", getattr(f, "id", "")) in _SETS_UP for f in calls)
 
 
-def _harmless(node: ast.Import | ast.ImportFrom) -> bool:
-    """Imports that may stand above the set-up: the standard library's and Django's core."""
-    if isinstance(node, ast.ImportFrom):
-        module = node.module or ""
-        return module.startswith(
-            ("django.core", "channels.routing", "channels.security")
-        ) or (module.split(".")[0] in _STANDARD)
-    return all(name.name.split(".")[0] in _STANDARD | {"django"} for name in node.names)
+def _statement_at(tree: ast.Module, line: int) -> ast.stmt | None:
+    return next(
+        (s for s in tree.body if s.lineno <= line <= (s.end_lineno or s.lineno)), None
+    )
+
+
+def _has_import(statement: ast.stmt) -> bool:
+    return any(isinstance(n, ast.Import | ast.ImportFrom) for n in ast.walk(statement))
+
+
+# Places in the project
+
+
+def _place(project: Project, file: Path, at: int | ast.stmt | ast.expr) -> Place:
+    """A line of the project, with its text."""
+    line = at if isinstance(at, int) else at.lineno
+    return Place(project.relative(file), line, _line(file, line).strip())
+
+
+def _line(file: Path, number: int) -> str:
+    lines = read(file).splitlines()
+    return lines[number - 1] if number <= len(lines) else ""
+
+
+# Routes
+
+
+def taken_before(project: Project, path: str) -> Cause | None:
+    """The pattern that matches an address before the one that is meant to, if there is one."""
+    for file in _sources(project, _ROUTES):
+        for node in ast.walk(_tree(file)):
+            if not isinstance(node, ast.List | ast.Tuple):
+                continue
+            matching = [part for part in node.elts if _matches(part, path)]
+            if len(matching) > 1:
+                return Cause(
+                    _place(project, file, matching[0]),
+                    "patterns are tried from top to bottom, and this one matches every "
+                    f"address: move it below line {matching[-1].lineno}",
+                )
+    return None
+
+
+def place_of_routes(project: Project) -> Place | None:
+    """Where the list of socket routes begins."""
+    return _first_line(project, re.compile(r"^websocket_urlpatterns\s*[:=]"))
+
+
+def place_of_consumer(project: Project) -> Place | None:
+    """Where a consumer decides whom it lets in."""
+    return _first_line(project, re.compile(r"^\s+(async )?def connect\b"))
+
+
+def place_of_middleware(project: Project) -> Place | None:
+    """Where the ASGI middleware begins that knows whose socket it is."""
+    return _first_line(
+        project, re.compile(r"^(class|def|async def) \w*(JWT|Token|Auth)\w*Middle")
+    )
+
+
+def _first_line(project: Project, pattern: re.Pattern[str]) -> Place | None:
+    for file in sorted(project.backend.rglob("*.py")):
+        if {"site-packages", "tests"} & set(file.parts) or file.name.startswith("test"):
+            continue
+        for number, text in enumerate(read(file).splitlines(), 1):
+            if pattern.match(text):
+                return Place(project.relative(file), number, text.strip().rstrip(":=[ "))
+    return None
+
+
+def class_in_routes(project: Project) -> Cause | None:
+    """The route that holds a consumer's class itself instead of what as_asgi() returns."""
+    for file in _sources(project, _ROUTES):
+        for node in ast.walk(_tree(file)):
+            if not (isinstance(node, ast.Call) and _called(node) in ("path", "re_path")):
+                continue
+            target = node.args[1] if len(node.args) > 1 else None
+            if isinstance(target, ast.Name | ast.Attribute):
+                name = ast.unparse(target)
+                return Cause(
+                    _place(project, file, target), f"write {name}.as_asgi() in that route"
+                )
+    return None
+
+
+def _sources(project: Project, pattern: re.Pattern[str]) -> Iterator[Path]:
+    """The project's modules that hold that text."""
+    for file in sorted(project.backend.rglob("*.py")):
+        if "site-packages" not in file.parts and pattern.search(read(file)):
+            yield file
+
+
+def _matches(route: ast.expr, path: str) -> bool:
+    """Whether a call of re_path() has a pattern which matches that address."""
+    if not (isinstance(route, ast.Call) and _called(route) == "re_path" and route.args):
+        return False
+    pattern = route.args[0]
+    if not (isinstance(pattern, ast.Constant) and isinstance(pattern.value, str)):
+        return False
+    try:
+        return re.search(pattern.value, path.lstrip("/")) is not None
+    except re.error:
+        return False
+
+
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))

@@ -123,9 +123,8 @@ def _text_listing(path: Path, project: Project) -> RequirementsFile:
 
 def entries_of(path: Path, project: Project) -> list[Entry]:
     """What one list makes production install; raises NotYet where it cannot be read."""
-    if path.suffix in (".txt", ".in"):
-        return _text(path, project)
-    return _READERS[path.name](path, project)[0]
+    reader = _READERS.get(path.name)
+    return reader(path, project)[0] if reader else _text(path, project)
 
 
 def edges(entries: list[Entry]) -> list[str]:

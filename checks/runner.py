@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from checks.errors import Blocked, EnvironmentFault, NotYet
+from checks.errors import Blocked, EnvironmentFault, LeftOut, NotYet
 from checks.harness import project as projects
 from checks.harness.harness import Harness
 from checks.harness.sandbox import Sandbox
 from checks.harness.warm import Interpreters, WarmInterpreters
 from checks.items import Item, checklist_of, items_of
 from checks.results import ItemResult, Report, Status
+from course.background import Background
+from course.deadline import Deadline, within
+from course.faults import fault_report
 
 OnResult = Callable[[ItemResult], None]
+
+# Whatever a project does, its run ends in a verdict: an item gets that long, and all of
+# them together, which the slowest step needs a quarter of here. Seconds.
+RUN_SECONDS = float(os.environ.get("NUMENEON_RUN_SECONDS", "110"))
+ITEM_SECONDS = RUN_SECONDS * 0.8
+# An item keeps its deadline itself wherever it talks to the project; this is for one that
+# does not come back at all.
+_GRACE_SECONDS = 2.0
+# A deployment on a free plan sleeps and has to wake up first.
+_LIVE_SECONDS = 300.0
 
 
 class Session:
@@ -57,6 +69,7 @@ class Session:
         self,
         step: int,
         *,
+        reached: int | None = None,
         only: Sequence[str] = (),
         url: str | None = None,
         logins: Sequence[tuple[str, str]] = (),
@@ -64,12 +77,15 @@ class Session:
     ) -> Report:
         """Judge a step's checklist and report on it.
 
+        `reached` is the step that the project is at, the one judged if it is not given:
+        items that a step up to there replaces are left out.
         `only` names the items wanted (what they need is judged too), `url` a deployment
         to judge instead of the folder, with the email and password of two `logins`.
         `on_result` is called with each verdict, in the checklist's order.
         """
         start = time.monotonic()
-        chosen = choose(items_of(step), only, live=url is not None)
+        pool = held_at(items_of(step), step if reached is None else reached)
+        chosen = choose(pool, only, live=url is not None)
         run = _Run(chosen, on_result or (lambda result: None))
         try:
             with self._bench() as harness:
@@ -98,6 +114,11 @@ class Session:
         self._interpreters.refill(harness.env())
 
 
+def held_at(items: Iterable[Item], reached: int) -> list[Item]:
+    """The items that hold for a project at that step: the others have been replaced."""
+    return [item for item in items if item.until is None or reached < item.until]
+
+
 def choose(items: Iterable[Item], only: Sequence[str], *, live: bool) -> list[Item]:
     """The items to judge, in order: all, or the ones named and what they need."""
     pool = [item for item in items if item.live or not live]
@@ -120,28 +141,30 @@ class _Run:
     """One pass over a checklist."""
 
     def __init__(self, items: list[Item], on_result: OnResult) -> None:
+        self._python: Path | None = None
         self.items = items
         self.results: list[ItemResult] = []
         self._on_result = on_result
         # The errors are kept beside their ids: an id is only unique while its object lives.
         self._causes: dict[int, tuple[BaseException, str]] = {}
+        self._out_of_time: NotYet | None = None
 
     def judge(self, harness: Harness) -> None:
-        with ThreadPoolExecutor(max_workers=4, thread_name_prefix="parallel") as pool:
-            parallel = {
-                item.id: pool.submit(_attempt, item, harness)
-                for item in self.items
-                if item.parallel and not self._manual(item, harness)
-            }
-            try:
-                for make in self._prefetched(harness):
-                    harness.prefetch(make)
-                for item in self.items:
-                    self._add(self._verdict(item, harness, parallel.get(item.id)))
-            finally:
-                # Ends what a blocked item, or one that Ctrl-C cut short, still waits for.
-                pool.shutdown(wait=False, cancel_futures=True)
-                harness.close()
+        self._python = harness.project.python
+        end = Deadline.after(RUN_SECONDS if harness.url is None else _LIVE_SECONDS)
+        parallel = {
+            item.id: _Attempt(item, harness, end)
+            for item in self.items
+            if item.parallel and not self._manual(item, harness)
+        }
+        try:
+            for make in self._prefetched(harness):
+                harness.prefetch(make)
+            for item in self.items:
+                self._add(self._verdict(item, harness, end, parallel.get(item.id)))
+        finally:
+            # Ends what a blocked item, or one that Ctrl-C cut short, still waits for.
+            harness.close()
 
     def _prefetched(self, harness: Harness) -> Iterable[Callable[[Harness], object]]:
         if harness.url or not self.items:
@@ -153,7 +176,9 @@ class _Run:
     def _manual(self, item: Item, harness: Harness) -> bool:
         return item.live and harness.url is None
 
-    def _verdict(self, item: Item, harness: Harness, started: Future | None) -> ItemResult:
+    def _verdict(
+        self, item: Item, harness: Harness, end: Deadline, started: _Attempt | None
+    ) -> ItemResult:
         if self._manual(item, harness):
             return _blank(
                 item, Status.MANUAL, message="judged by `check --url https://...`"
@@ -161,8 +186,24 @@ class _Run:
         blocker = next((need for need in item.needs if self._stands_in_way(need)), None)
         if blocker:
             return _blank(item, Status.BLOCKED, blocked_by=blocker)
-        error, remark, seconds = started.result() if started else _attempt(item, harness)
-        return replace(self._explain(item, error), remark=remark, duration_s=seconds)
+        if not started and self._timed_out(end):
+            return self._explain(item, self._out_of_time)
+        attempt = started or _Attempt(item, harness, end)
+        error = attempt.error()
+        if not end.left and isinstance(error, NotYet) and self._out_of_time is None:
+            self._out_of_time = error  # what used the time up is why the rest is not judged
+        result = self._explain(item, error)
+        return replace(result, remark=attempt.remark, duration_s=attempt.seconds)
+
+    def _timed_out(self, end: Deadline) -> bool:
+        """Whether the time of the run is over; the first item to hear it is the one to fail."""
+        if not end.left and self._out_of_time is None:
+            self._out_of_time = NotYet(
+                f"the time of the whole run was over before this item: {RUN_SECONDS:g} s",
+                expected="a checklist that is judged within that time",
+                todo="look for what is slow in the project: which item took longest",
+            )
+        return not end.left
 
     def _stands_in_way(self, need: str) -> bool:
         good = {Status.PASSED, Status.MANUAL}
@@ -173,6 +214,8 @@ class _Run:
             return _blank(item, Status.PASSED)
         if isinstance(error, Blocked):
             return _blank(item, Status.BLOCKED, blocked_by=error.by)
+        if isinstance(error, LeftOut):
+            return _blank(item, Status.MANUAL, message=str(error))
         _, cause = self._causes.setdefault(id(error), (error, item.id))
         if cause != item.id:
             return _blank(item, Status.BLOCKED, blocked_by=cause)
@@ -180,7 +223,7 @@ class _Run:
             return _failure(item, error)
         if isinstance(error, EnvironmentFault):
             return _blank(item, Status.ENVIRONMENT, message=error.message)
-        return _blank(item, Status.ENVIRONMENT, message=_our_fault(error))
+        return _blank(item, Status.ENVIRONMENT, message=_our_fault(error, self._python))
 
     def give_up(self, error: NotYet | EnvironmentFault) -> None:
         """Nothing could be judged at all: say so once, block the rest."""
@@ -192,16 +235,41 @@ class _Run:
         self._on_result(result)
 
 
-def _attempt(item: Item, harness: Harness) -> tuple[BaseException | None, str, float]:
-    """Judge one item: the exception that stopped it, if any, else its remark; and seconds."""
-    start = time.monotonic()
-    error: BaseException | None = None
-    remark = ""
-    try:
-        remark = item.judge(harness) or ""
-    except Exception as raised:  # noqa: BLE001 - _explain() tells whose it is
-        error = raised
-    return error, remark, time.monotonic() - start
+class _Attempt:
+    """An item that is being judged in a thread of its own, so that it can be given up."""
+
+    def __init__(self, item: Item, harness: Harness, run: Deadline) -> None:
+        self.seconds = 0.0
+        self.remark = ""
+        self._item = item
+        self._harness = harness
+        self._start = time.monotonic()
+        allowed = ITEM_SECONDS if harness.url is None else _LIVE_SECONDS
+        self._deadline = Deadline(min(self._start + allowed, run.end))
+        self._work = Background(self._judge, f"judge {item.id}")
+
+    def _judge(self) -> BaseException | None:
+        error: BaseException | None = None
+        try:
+            with within(self._deadline):
+                self.remark = self._item.judge(self._harness) or ""
+        except Exception as raised:  # noqa: BLE001 - _explain() tells whose it is
+            error = raised
+        self.seconds = time.monotonic() - self._start
+        return error
+
+    def error(self) -> BaseException | None:
+        """Wait for the verdict: the exception that stopped it, None if it passed."""
+        if self._work.ended(self._deadline.left + _GRACE_SECONDS):
+            return self._work.result()
+        self.seconds = time.monotonic() - self._start
+        waited_for = self._deadline.waiting_for or "the project"
+        return NotYet(
+            f"this item was given up after {self.seconds:.0f} s; "
+            f"it was waiting for {waited_for}",
+            expected="an answer in a few seconds",
+            todo="start the project yourself and see where it hangs",
+        )
 
 
 def _blank(item: Item, status: Status, **more: str) -> ItemResult:
@@ -222,12 +290,12 @@ def _failure(item: Item, error: NotYet) -> ItemResult:
     )
 
 
-def _our_fault(error: BaseException) -> str:
+def _our_fault(error: BaseException, python: Path | None) -> str:
     """An error of the checker itself is never the learner's: keep it, and say so."""
     with tempfile.NamedTemporaryFile(
         "w", prefix="numeneon-error-", suffix=".log", delete=False, encoding="utf-8"
     ) as log:
-        log.write("".join(traceback.format_exception(error)))
+        log.write(fault_report(error, python))
     return (
         f"found    the check itself broke: {type(error).__name__}: {error}\n"
         f"next     this is not your fault; please report it with the file {log.name}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 SOCKET_PATH = "/ws/notifications/"
 # How an access token may travel to the socket, the safest way first: as the second of two
@@ -113,7 +114,7 @@ def address_of(
 ) -> str:
     """The address of a socket below `base` (ws://host:port), the token in it if it goes there."""
     return f"{base}{path}" + (
-        f"?token={token}" if token is not None and way == "query" else ""
+        f"?token={quote(token, safe='')}" if token is not None and way == "query" else ""
     )
 
 

@@ -21,6 +21,13 @@ START_SECONDS = float(os.environ.get("NUMENEON_START_SECONDS", "25"))
 _KEPT_LINES = 400
 _LONGEST_LINE = 2_000
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
+# How long the last output of a program that has ended may take to reach us. Seconds.
+_DRAIN_SECONDS = 1.0
+_PROC = Path("/proc")
+# In the environment of every program that we start, and so of those that it starts.
+_MARK = "NUMENEON_PIPE"
+# The marks of the programs that were ended, until end_left_behind() has looked for theirs.
+_ended_marks: set[str] = set()
 
 
 class Process:
@@ -35,12 +42,14 @@ class Process:
         # Nobody writes to this pipe: it closes when we end, however, and says so (guard).
         theirs, ours = os.pipe()
         self._pipe: int | None = ours
+        self._mark = str(os.fstat(theirs).st_ino)
         self._printed = 0
+        self._drained = False
         self._ending = threading.Lock()
         self._popen = subprocess.Popen(
             self.argv,
             cwd=cwd,
-            env={**env, "NUMENEON_PIPE": str(os.fstat(theirs).st_ino)},
+            env={**env, _MARK: self._mark},
             stdin=theirs,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -57,10 +66,13 @@ class Process:
 
     def _read(self) -> None:
         assert self._popen.stdout
-        while line := self._popen.stdout.readline(_LONGEST_LINE):
-            text = line.decode("utf-8", errors="replace").rstrip("\r\n")
-            (self._first if len(self._first) < _KEPT_LINES else self._newest).append(text)
-            self._printed += 1
+        # Closed here and nowhere else: close() in another thread waits for this one's read.
+        with self._popen.stdout as output:
+            while line := output.readline(_LONGEST_LINE):
+                text = line.decode("utf-8", errors="replace").rstrip("\r\n")
+                kept = self._first if len(self._first) < _KEPT_LINES else self._newest
+                kept.append(text)
+                self._printed += 1
 
     @property
     def printed(self) -> int:
@@ -79,8 +91,15 @@ class Process:
         They are complete if it has ended.
         """
         if self.exit_code is not None:
-            self._reader.join(timeout=2)
+            self._drain()
         return "\n".join([*self._first, *self._newest][-last:])
+
+    def _drain(self) -> bool:
+        """Wait once for the rest of its output; False if something else keeps the pipe open."""
+        if not self._drained:
+            self._reader.join(_DRAIN_SECONDS)
+            self._drained = True
+        return not self._reader.is_alive()
 
     @property
     def exit_code(self) -> int | None:
@@ -107,7 +126,7 @@ class Process:
         with self._ending:
             pipe, self._pipe = self._pipe, None
         if pipe is None:
-            self._popen.wait()
+            self.wait(_DRAIN_SECONDS)
             return
         if os.name == "nt":
             subprocess.run(
@@ -116,11 +135,51 @@ class Process:
         else:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
-        self._popen.wait()
-        self._reader.join(timeout=2)
+        _ended_marks.add(self._mark)
+        self.wait(_DRAIN_SECONDS)
+        self._reader.join(_DRAIN_SECONDS / 5)
+        if self._reader.is_alive():
+            # A child in a session of its own outlives the group and holds our pipe.
+            end_left_behind()
+            self._drain()
         os.close(pipe)
-        if self._popen.stdout:
-            self._popen.stdout.close()
+
+
+def end_left_behind() -> None:
+    """End what the programs that were killed so far have started and left behind.
+
+    A child that began a session of its own is in no group of ours any more, but it has
+    inherited our mark in its environment. Only where there is a /proc; elsewhere the
+    guard in every Python that a check starts ends it together with its standard input.
+    """
+    marks: set[bytes] = set()
+    while _ended_marks:  # one by one: other threads may add theirs at this moment
+        marks.add(f"{_MARK}={_ended_marks.pop()}".encode())
+    if not marks:
+        return
+    for _ in range(3):  # what is ended may have started another one meanwhile
+        found = [pid for pid in _foreign_pids() if marks & _environment_of(pid)]
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not found:
+            return
+
+
+def _foreign_pids() -> list[int]:
+    try:
+        names = os.listdir(_PROC)
+    except FileNotFoundError:
+        return []
+    return [int(name) for name in names if name.isdecimal() and int(name) != os.getpid()]
+
+
+def _environment_of(pid: int) -> set[bytes]:
+    """The variables that a process was started with; none if they are not ours to read."""
+    try:
+        return set((_PROC / str(pid) / "environ").read_bytes().split(b"\0"))
+    except OSError:  # it has ended, or somebody else runs it
+        return set()
 
 
 def supervised(

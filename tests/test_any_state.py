@@ -4,6 +4,9 @@ import os
 import re
 import shutil
 import socket
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from checks.report import line
 from checks.results import Report, Status
 from checks.runner import Session
 from course import processes
+from tests.variants.venvs import python_of
 
 pytestmark = pytest.mark.server
 
@@ -238,3 +242,198 @@ def test_renamed_apps_pass(step, project):
     report = judge(project, step.number)
 
     assert report.status is Status.PASSED, "\n".join(map(line, report.items))
+
+
+# Projects that never end, never stop, or send what nobody can hold
+
+CONSUMERS = "backend/notifications/consumers.py"
+# A run has 110 seconds (checks.runner.RUN_SECONDS); a hostile project uses up what a few
+# waits of one item take, also on a machine that is busy with something else.
+HOSTILE_SECONDS = 100
+
+
+@pytest.fixture
+def judged_in_time(project):
+    """Judge the project, which must have its verdict in time; the report."""
+
+    def judged(step=5):
+        start = time.monotonic()
+        report = judge(project, step)
+        assert time.monotonic() - start < HOSTILE_SECONDS
+        return report
+
+    return judged
+
+
+def replace(file, old, new):
+    text = file.read_text("utf-8")
+    assert text.count(old) == 1, f"{file} holds {old!r} not exactly once"
+    file.write_text(text.replace(old, new), "utf-8")
+
+
+TALK = 'while True:\n{0}    await self.send_json({{"type": "tick"}})\n'
+TALK_WITH_PAUSES = TALK + "{0}    await asyncio.sleep(0)\n"
+
+
+def talk_to_strangers(project, talk):
+    """Accept a stranger's socket, and send frame after frame instead of closing it."""
+    replace(project / CONSUMERS, "\n\nfrom channels", "\n\nimport asyncio\n\nfrom channels")
+    indent = " " * 12
+    closing = f"{indent}await self.close(code=4401)\n"
+    replace(project / CONSUMERS, closing, indent + talk.format(indent))
+
+
+def test_socket_that_never_stops_talking_fails(project, judged_in_time):
+    """A stranger's socket that sends frame after frame is no refusal, and costs no patience."""
+    talk_to_strangers(project, TALK_WITH_PAUSES)
+
+    failure = only_failure(judged_in_time())
+
+    assert failure.id == "asgi.refuses-no-token"
+    assert "more and more frames" in failure.message
+
+
+def test_server_that_talks_to_itself_is_one_failure(project, judged_in_time):
+    """A loop that never yields stops the whole server: one failure, the rest waits for it."""
+    talk_to_strangers(project, TALK)
+
+    failure = only_failure(judged_in_time())
+
+    assert failure.id == "asgi.refuses-no-token"
+    assert "the WebSocket handshake got no answer" in failure.message
+
+
+def test_endless_talk_after_the_greeting_passes_in_time(project, judged_in_time):
+    """A greeted socket that talks on forever hinders nobody."""
+    replace(project / CONSUMERS, "\n\nfrom channels", "\n\nimport asyncio\n\nfrom channels")
+    greeting = '                "user_id": user.pk,\n            }\n        )\n'
+    indent = " " * 8
+    talk = TALK_WITH_PAUSES.format(indent)
+    replace(project / CONSUMERS, greeting, f"{greeting}{indent}{talk}")
+
+    assert judged_in_time().status is Status.PASSED
+
+
+def is_running(pid):
+    """Whether that process still runs; one that only waits to be buried does not."""
+    try:
+        return bool((Path("/proc") / pid / "cmdline").read_bytes())
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="children are found in /proc"
+)
+@pytest.mark.parametrize("output", ["None", "subprocess.DEVNULL"], ids=["loud", "silent"])
+def test_child_in_a_session_of_its_own_is_ended(output, project, judged_in_time):
+    """What the server starts in a session of its own ends with it, whatever it has open."""
+    append(
+        project / "backend/numeneon/asgi.py",
+        "import subprocess\nfrom pathlib import Path\n"
+        f"child = subprocess.Popen(['sleep', '300'], start_new_session=True, stdout={output},\n"
+        f"    stderr={output}, stdin=subprocess.DEVNULL)\n"
+        f"with open({str(project / 'children')!r}, 'a') as file:\n"
+        "    print(child.pid, file=file)\n",
+    )
+
+    report = judged_in_time()
+    children = (project / "children").read_text().split()
+
+    assert report.status is Status.PASSED
+    assert children and not list(filter(is_running, children))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("HttpResponse('[' * 100_000, content_type='application/json')", "[[["),
+        ("StreamingHttpResponse(flooding())", "longer than 8 MB"),
+        ("StreamingHttpResponse(itertools.repeat('x' * 65536))", "no answer within 10 s"),
+        ("StreamingHttpResponse(dripping())", "no answer within 10 s"),
+    ],
+    ids=["deep", "huge", "never begun", "dripping"],
+)
+def test_body_that_nobody_can_hold_is_one_failure(body, words, project, judged_in_time):
+    """An answer without end, or nested beyond reason, fails the item that asked for it."""
+    append(
+        project / URLS,
+        "import asyncio, itertools, time\n"
+        "from django.http import HttpResponse, StreamingHttpResponse\n"
+        "async def flooding():\n"
+        "    while True:\n"
+        "        yield 'x' * 1_000_000\n"
+        "        await asyncio.sleep(0)\n"
+        "def dripping():\n"
+        "    while True:\n"
+        "        time.sleep(0.5)\n"
+        "        yield 'x'\n"
+        f"urlpatterns.insert(0, path('api/auth/me/', lambda request: {body}))\n",
+    )
+
+    failure = only_failure(judged_in_time())
+
+    assert failure.id == "asgi.http"
+    assert words in failure.message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("'[' * 100_000", "[[["), ("'x' * 100_000_000", "exceeding payload limit")],
+    ids=["deep", "huge"],
+)
+def test_frame_that_nobody_can_hold_is_one_failure(text, words, project, judged_in_time):
+    """A frame that is too large or too deep in place of the greeting fails that item."""
+    replace(
+        project / CONSUMERS,
+        "        await self.send_json(\n            {\n"
+        '                "type": "connection_established",\n',
+        f"        await self.send({text})\n        await self.send_json(\n            {{\n"
+        '                "type": "connection_established",\n',
+    )
+
+    failure = only_failure(judged_in_time())
+
+    assert failure.id == "asgi.greets"
+    assert words in failure.message
+
+
+def test_handshake_that_never_ends_is_one_failure(project, judged_in_time):
+    """A connect() that neither accepts nor refuses fails the item that waited for it."""
+    replace(
+        project / CONSUMERS,
+        '        user = self.scope["user"]\n',
+        "        import asyncio\n\n        await asyncio.sleep(3600)\n"
+        '        user = self.scope["user"]\n',
+    )
+
+    failure = only_failure(judged_in_time())
+
+    assert failure.id == "asgi.greets"
+    assert "the WebSocket handshake got no answer" in failure.message
+
+
+def test_interpreter_without_a_package_is_the_environments_fault(project, tmp_path_factory):
+    """A virtual environment that lacks a package is named; no line of the learner's is."""
+    python = python_of("without:djangorestframework", tmp_path_factory)
+
+    with Session(project, python) as session:
+        report = session.run(5)
+
+    [fault] = [r for r in report.items if r.status is Status.ENVIRONMENT]
+    assert "has no package 'rest_framework'" in fault.message
+    assert f"{python} -m pip install -r requirements.txt" in fault.message
+    assert Status.FAILED not in {result.status for result in report.items}
+
+
+def test_interpreter_that_cannot_be_executed_is_the_environments_fault(project):
+    """A Python that is no program of this machine is not the learner's code."""
+    python = project / "broken-python"
+    python.write_bytes(b"\x7fELF and nothing more")
+    python.chmod(0o755)
+
+    with Session(project, str(python)) as session:
+        report = session.run(5)
+
+    assert report.status is Status.ENVIRONMENT
+    assert "cannot be started" in report.items[0].message

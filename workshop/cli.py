@@ -10,11 +10,11 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
+from course.faults import fault_report
 from course.files import write_text
 from course.terminal import COMMAND, complain, fitted, prepare_streams
 from workshop.errors import Exit, Stop
@@ -116,7 +116,7 @@ def is_missing_package(error: Exception) -> bool:
 
 def own_fault(home: Home, error: Exception) -> str:
     """Keep the traceback of an error of ours in a file; what to say about it."""
-    text = "".join(traceback.format_exception(error))
+    text = fault_report(error)
     file = home.state / "error.log"
     try:
         write_text(file, text)

@@ -74,6 +74,9 @@ def cause_of(log: str, sandbox: Sandbox) -> Cause:
         return cause
     if cause := _comma(log, project):
         return cause
+    if "(daphne.E001)" in log:
+        todo = 'move "daphne" above "django.contrib.staticfiles" in INSTALLED_APPS'
+        return Cause(found, project.text_in_settings("daphne") or place, todo)
     if check := _CHECK.search(log):
         found = check[0]
         place = _checked(check, project)

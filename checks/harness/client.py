@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import http.client
+import io
 import json
 import re
 import socket
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from checks.errors import Place
+from course.contract import TOKEN_WAYS, is_greeting
+from course.deadline import Deadline, at_most, waiting_for
 
 # Long enough for a slow laptop; every wait says what it waited for. Seconds.
 PATIENCE = 10.0
+# The bounds of what a project may send, far above what a correct one does: an HTTP answer
+# with its headers, one frame, all frames of one socket, and how many those are.
+MOST_BYTES = 8 * 1024 * 1024
+_MOST_FRAME_BYTES = 1024 * 1024
+_MOST_FRAMES = 1_000
+_SHOWN_FRAMES = 5
+# JSON that is nested deeper than this is text to us: whatever walks it would break.
+_DEEPEST = 50
 
 
 class NoAnswer(Exception):
@@ -66,7 +80,11 @@ def request(
     patience: float = PATIENCE,
     tls: bool = False,
 ) -> Answer:
-    """One HTTP request with an optional JSON body and access token; raises NoAnswer."""
+    """One HTTP request with an optional JSON body and access token.
+
+    `patience` is for the answer as a whole. Raises NoAnswer if it does not come in time,
+    is too long, or is not HTTP.
+    """
     sent = {"Accept": "application/json", **(headers or {})}
     payload = None
     if body is not None:
@@ -74,29 +92,101 @@ def request(
         sent["Content-Type"] = "application/json"
     if token:
         sent["Authorization"] = f"Bearer {token}"
+    deadline = Deadline.after(at_most(patience))
     make = http.client.HTTPSConnection if tls else http.client.HTTPConnection
-    connection = make(host, port, timeout=patience)
+    connection = make(host, port, timeout=max(deadline.left, 0.001))
+    connection.response_class = functools.partial(  # type: ignore[assignment]
+        _BoundedResponse, deadline=deadline
+    )
     try:
-        connection.request(method, path, body=payload, headers=sent)
-        response = connection.getresponse()
-        raw = response.read()
+        with waiting_for(f"the answer to {method} {path}"):
+            connection.request(method, path, body=payload, headers=sent)
+            response = connection.getresponse()
+            raw = response.read()
     except TimeoutError as error:
         raise NoAnswer(f"{method} {path} got no answer within {patience:g} s") from error
-    except (OSError, http.client.HTTPException) as error:
+    # ValueError: a token or an id of the project's that no request can hold.
+    except (OSError, http.client.HTTPException, ValueError) as error:
         what = str(error) or type(error).__name__
         raise NoAnswer(f"{method} {path} got no answer: {what}") from error
     finally:
         connection.close()
     found = {name.lower(): value for name, value in response.getheaders()}
-    return Answer(f"{method} {path}", response.status, found, _parse(raw))
+    return Answer(f"{method} {path}", response.status, found, parsed(raw))
 
 
-def _parse(raw: bytes) -> Any:
+class _BoundedResponse(http.client.HTTPResponse):
+    """An answer that is read until a deadline at the latest, and up to MOST_BYTES.
+
+    A time-out of the socket alone starts anew with each byte that arrives.
+    """
+
+    def __init__(
+        self, sock: socket.socket, *args: Any, deadline: Deadline, **options: Any
+    ) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_BoundedReader(sock, deadline))
+
+
+class _BoundedReader(io.RawIOBase):
+    """What a socket receives."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._socket = sock
+        self._bytes = sock.makefile("rb", buffering=0)
+        self._deadline = deadline
+        self._left = MOST_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline.left
+        if not left:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        count = self._bytes.readinto(buffer) or 0
+        self._left -= count
+        if self._left < 0:
+            raise OSError(f"it is longer than {MOST_BYTES // 1024 // 1024} MB")
+        return count
+
+    def close(self) -> None:
+        self._bytes.close()
+        super().close()
+
+
+def parsed(raw: bytes) -> Any:
+    """JSON as Python values, anything else as text."""
     text = raw.decode("utf-8", errors="replace")
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return text
+    return text if _is_deep(value) else value
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a JSON value is nested deeper than _DEEPEST; found without recursion."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        below: list[Any] = []
+        for part in level:
+            if isinstance(part, dict):
+                below.extend(part.values())
+            elif isinstance(part, list):
+                below.extend(part)
+        level = below
+        if not level:
+            return False
+    return True
+
+
+def _target(url: str) -> tuple[str, int]:
+    """The host and port that a WebSocket's address names."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
 
 
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
@@ -110,6 +200,10 @@ def shorten(value: Any, length: int = 300) -> str:
     # Django's error page as plain text: what follows describes the request and the machine.
     text = text.partition("\n\nRequest Method:")[0]
     text = " ".join(text.split())
+    # Signs that a terminal would obey, and halves of signs that no file can hold.
+    text = "".join(
+        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text
+    )
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
@@ -118,16 +212,26 @@ class Socket:
     """A WebSocket to the project, or the refusal that came instead.
 
     `refused` is the HTTP status of a refused handshake (None once it is open); `frames`
-    is what arrived so far; `close_code` is set when the other side has closed.
+    is what arrived so far; `close_code` is set when the other side has closed. A socket
+    that sends more than any correct project does counts as silent from then on, and
+    `trouble` says so.
     """
 
     url: str
+    origin: str | None = None
     refused: int | None = None
     subprotocol: str | None = None
     offered: list[str] = field(default_factory=list)
     frames: list[Any] = field(default_factory=list)
     close_code: int | None = None
     trouble: str = ""
+    # Whether the handshake was sent and got no HTTP answer.
+    unanswered: bool = False
+    # How many lines the server had printed before the handshake, where that is known.
+    printed_before: int = 0
+    _count: int = 0
+    _bytes: int = 0
+    _cut_off: bool = False
     _connection: Any = None
     _closing: ExitStack = field(default_factory=ExitStack)
 
@@ -146,62 +250,112 @@ class Socket:
 
         `at` is the host and port to connect to instead of the ones in the URL.
         """
-        from websockets.exceptions import InvalidHandshake, InvalidStatus
+        from websockets.exceptions import InvalidStatus, WebSocketException
         from websockets.sync.client import connect
 
-        found = cls(url, offered=list(subprotocols or ()))
+        found = cls(url, origin, offered=list(subprotocols or ()))
+        patience = max(at_most(patience), 0.001)
         try:
-            opening = connect(
-                url,
-                sock=socket.create_connection(at, timeout=patience) if at else None,
-                origin=origin,
-                subprotocols=subprotocols,
-                additional_headers=headers,
-                open_timeout=patience,
-                close_timeout=2,
-                proxy=None,
-                compression=None,
-            )
-            found._connection = found._closing.enter_context(opening)
+            with waiting_for("the answer to a WebSocket handshake"):
+                opening = connect(
+                    url,
+                    # A socket of ours keeps it from following redirects to other hosts.
+                    sock=socket.create_connection(at or _target(url), timeout=patience),
+                    origin=origin,
+                    subprotocols=subprotocols,
+                    additional_headers=headers,
+                    open_timeout=patience,
+                    close_timeout=2,
+                    ping_interval=None,
+                    max_size=_MOST_FRAME_BYTES,
+                    proxy=None,
+                    compression=None,
+                )
+                found._connection = found._closing.enter_context(opening)
             found.subprotocol = found._connection.subprotocol
         except InvalidStatus as error:
             found.refused = error.response.status_code
-        except (OSError, InvalidHandshake, EOFError) as error:
+        # ValueError: a token of the project's that no handshake can hold. A redirect, which
+        # is not followed, comes as another error that has the refusal behind it.
+        except (OSError, WebSocketException, EOFError, ValueError) as error:
             found.trouble = str(error) or type(error).__name__
+            before = error.__cause__ or error.__context__
+            if isinstance(before, InvalidStatus):
+                found.refused = before.response.status_code
+            found.unanswered = found.refused is None and not isinstance(error, ValueError)
         return found
+
+    @property
+    def way(self) -> str:
+        """How it sent a token, if it sent one."""
+        return TOKEN_WAYS[0] if self.offered else TOKEN_WAYS[1]
 
     @property
     def opened(self) -> bool:
         return self._connection is not None
 
+    @property
+    def greeted(self) -> bool:
+        """Whether a greeting is among the frames so far, whoever's it is."""
+        return any(map(is_greeting, self.frames))
+
+    @property
+    def ended(self) -> bool:
+        """Whether no frame can come any more: refused, closed, or cut off by us."""
+        return not self.opened or self.close_code is not None or self._cut_off
+
     def receive(self, patience: float = PATIENCE) -> Any:
         """The next frame, parsed if it is JSON; None if the socket closed or time ran out."""
         from websockets.exceptions import ConnectionClosed
 
-        if not self.opened or self.close_code is not None:
+        if self.ended:
             return None
         try:
-            frame = self._connection.recv(timeout=patience)
+            with waiting_for("the next frame of a WebSocket"):
+                frame = self._connection.recv(timeout=at_most(patience), decode=False)
         except TimeoutError:
             self.trouble = f"nothing more arrived within {patience:g} s"
             return None
         except ConnectionClosed as closed:
-            self.close_code = closed.rcvd.code if closed.rcvd else 1006
+            self._note_end(closed)
             return None
-        parsed = _parse(frame if isinstance(frame, bytes) else frame.encode())
-        self.frames.append(parsed)
-        return parsed
+        return self._keep(frame)
+
+    def _note_end(self, closed: Any) -> None:
+        """Remember why no frame can come any more; `closed` is a ConnectionClosed."""
+        if closed.rcvd is None and closed.sent is not None and closed.sent.code != 1000:
+            # It broke a rule of the protocol, and our side hung up.
+            self._cut_off = True
+            reason = closed.sent.reason or "it does not follow the WebSocket protocol"
+            self.trouble = f"what it sent could not be read: {reason}"
+        else:
+            self.close_code = closed.rcvd.code if closed.rcvd else 1006
+
+    def _keep(self, frame: bytes) -> Any:
+        """The frame parsed and remembered; None if the socket has sent too much by now."""
+        self._count += 1
+        self._bytes += len(frame)
+        if self._count > _MOST_FRAMES or self._bytes > MOST_BYTES:
+            self._cut_off = True
+            self.trouble = f"more and more frames: {self._count:,} so far"
+            return None
+        value = parsed(frame)
+        value = "null" if value is None else value  # None says that nothing came
+        self.frames.append(value)
+        return value
 
     def event(self, kind: str, patience: float = PATIENCE) -> Any:
-        """Read on to the next frame of that type; None if it never came."""
-        while (frame := self.receive(patience)) is not None:
+        """Read on to the next frame of that type; None if it did not come in that time."""
+        end = time.monotonic() + patience
+        while (frame := self.receive(max(0.0, end - time.monotonic()))) is not None:
             if isinstance(frame, dict) and frame.get("type") == kind:
                 return frame
         return None
 
     def until_closed(self, patience: float = PATIENCE) -> int | None:
-        """Read all there is; the close code, None if the socket stayed open."""
-        while self.receive(patience) is not None:
+        """Read all there is; the close code, None if the socket was still open after that time."""
+        end = time.monotonic() + patience
+        while self.receive(max(0.0, end - time.monotonic())) is not None:
             pass
         return self.close_code
 
@@ -222,7 +376,10 @@ class Socket:
             return f"handshake refused with HTTP {self.refused}"
         if not self.opened:
             return f"no handshake: {self.trouble}"
-        parts = [shorten(frame) for frame in self.frames] or ["no frame"]
+        shown = self.frames[:_SHOWN_FRAMES]
+        parts = [shorten(frame) for frame in shown] or ["no frame"]
+        if more := len(self.frames) - len(shown):
+            parts.append(f"{more:,} more frames")
         if self.close_code is not None:
             parts.append(f"closed with {self.close_code}")
         elif self.trouble:

@@ -17,12 +17,23 @@ from checks.harness.sandbox import Sandbox
 from checks.harness.services import Service
 from checks.harness.warm import Interpreters
 from course import contract, processes
+from course.deadline import waiting_for
 from course.processes import Process
 
 _PROBES = Path(__file__).parent.parent / "probes"
 MEMORY_LAYER = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 # How late a Redis answers that is not on this machine: a slow moment in a cloud. Seconds.
 _DISTANCE = 0.1
+
+
+class Crash(NotYet):
+    """The news that a process of the project's died; `log` is all that it printed."""
+
+    def __init__(
+        self, found: str, log: str, expected: str, look_at: Place | None, todo: str
+    ) -> None:
+        super().__init__(found, expected=expected, look_at=look_at, todo=todo)
+        self.log = log
 
 
 class Harness(Resources):
@@ -75,11 +86,19 @@ class Harness(Resources):
         """Start the project's interpreter with these arguments, in the backend folder."""
         process = self.interpreters.take(argv, env)
         if process is None:
-            process = Process(
-                [self.project.python, *argv], cwd=self.project.backend, env=env
-            )
+            process = self._new(argv, env)
         self.at_end(process.kill)
         return process
+
+    def _new(self, argv: list[str], env: dict[str, str]) -> Process:
+        python = self.project.python
+        try:
+            return Process([python, *argv], cwd=self.project.backend, env=env)
+        except OSError as error:
+            raise EnvironmentFault(
+                f"the project's Python cannot be started: {python}: {error.strerror}",
+                todo="make its virtual environment again, or name another with --python",
+            ) from error
 
     def finish(self, argv: list[str], env: dict[str, str], *, seconds: float) -> Process:
         """Run to the end; raises NotYet if it takes longer than that many seconds."""
@@ -88,7 +107,9 @@ class Harness(Resources):
         return process
 
     def _await_end(self, process: Process, seconds: float) -> None:
-        if process.wait(seconds) is None:
+        with waiting_for(f"the end of `{self._typed(process.argv)}`"):
+            status = process.wait(seconds)
+        if status is None:
             log = self.sandbox.as_learner(process.log(8))
             process.kill()
             raise NotYet(
@@ -127,20 +148,17 @@ class Harness(Resources):
 
     def crash(
         self, process: Process, what: str, expected: str = "", todo: str = ""
-    ) -> NotYet | EnvironmentFault:
+    ) -> Crash | EnvironmentFault:
         """The news that a process died: its last words, and the place that has to change.
 
         It is an EnvironmentFault if the project's Python lacks what the project asks for.
         """
-        cause = cause_of(process.log(), self.sandbox)
+        log = process.log()
+        cause = cause_of(log, self.sandbox)
         if cause.environment:
             return EnvironmentFault(cause.found, todo=cause.todo)
-        return NotYet(
-            f"{what}: {cause.found}",
-            expected=expected,
-            look_at=cause.look_at,
-            todo=todo or cause.todo,
-        )
+        found = f"{what}: {cause.found}"
+        return Crash(found, log, expected, cause.look_at, todo or cause.todo)
 
     def place_in(self, traceback: str) -> Place | None:
         return self.sandbox.place_in(traceback)

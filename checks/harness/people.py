@@ -65,16 +65,51 @@ def befriend(server: Server, asker: Person, other: Person) -> None:
 
 def forged(
     person: Person, facts: dict[str, Any], *, key: str | None = None, **claims: Any
-) -> str:
-    """That person's access token with other claims, or signed with another key."""
+) -> str | None:
+    """That person's access token with other claims, or with a signature of somebody else's.
+
+    `key` is the other signer's; where the algorithm has no such keys, some bits of the
+    signature are changed instead. None if that is not ours to forge: the token is no JWT,
+    or the key in the settings' facts is not the one that signed it.
+    """
     import jwt
 
-    body = jwt.decode(person.access, options={"verify_signature": False}) | claims
-    algorithm = facts["jwt"]["algorithm"] if key is None else "HS256"
-    return jwt.encode(body, key or facts["jwt"]["key"], algorithm=algorithm)
+    try:
+        header = jwt.get_unverified_header(person.access)
+        body = jwt.decode(person.access, options={"verify_signature": False}) | claims
+    except jwt.InvalidTokenError:
+        return None
+    algorithm = header["alg"]
+    if key is not None and not algorithm.startswith("HS"):
+        return altered(person.access)
+    own = facts.get("jwt", {}).get("key", "")
+    if key is None and not _signs(own, algorithm, person.access):
+        return None
+    kept = {name: value for name, value in header.items() if name not in ("alg", "typ")}
+    return jwt.encode(body, key or own, algorithm=algorithm, headers=kept)
 
 
-def expired(person: Person, facts: dict[str, Any]) -> str:
-    """That person's access token as it would be an hour after its end."""
+def _signs(key: str, algorithm: str, token: str) -> bool:
+    """Whether that key signed the token; a private key knows its public one."""
+    import jwt
+
+    try:
+        prepared = jwt.get_algorithm_by_name(algorithm).prepare_key(key)
+        public = getattr(prepared, "public_key", lambda: prepared)()
+        past = {"verify_exp": False, "verify_aud": False, "verify_iss": False}
+        jwt.decode(token, public, algorithms=[algorithm], options=past)
+    except Exception:  # noqa: BLE001 - a key of any kind, and of libraries that are not here
+        return False
+    return True
+
+
+def altered(token: str) -> str:
+    """A token with another letter in its last third: in the signature, if it has one."""
+    spot = len(token) - max(len(token) // 8, 1)
+    return token[:spot] + ("A" if token[spot] != "A" else "B") + token[spot + 1 :]
+
+
+def expired(person: Person, facts: dict[str, Any]) -> str | None:
+    """That person's access token as it would be an hour after its end; None as forged()."""
     now = int(time.time())
     return forged(person, facts, iat=now - 7200, exp=now - 3600)

@@ -84,6 +84,11 @@ class Project:
             return Place(self.relative(first.file), first.line, name)
         return Place(self.relative(self.settings_file), symbol=name)
 
+    def text_in_settings(self, text: str) -> Place | None:
+        """Where the settings have that text, in quotes and alone."""
+        found = next((one for one in self.settings.texts() if one.value == text), None)
+        return Place(self.relative(found.file), found.line, f'"{text}"') if found else None
+
     @property
     def asgi(self) -> str:
         """`module:attribute` of the ASGI application, as daphne wants it.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
 from checks.errors import EnvironmentFault, NotYet
+from course import processes
+from course.background import Background, all_ended
+from course.deadline import waiting_for
 
 T = TypeVar("T")
+# How long close() waits for what is still being made, once all processes have ended.
+_CLOSING_SECONDS = 5.0
 
 
 class Resources:
@@ -25,7 +29,7 @@ class Resources:
         self._lock = threading.Lock()
         self._cleanups: list[Callable[[], None]] = []
         self._closed = False
-        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="prefetch")
+        self._prefetched: list[Background[object]] = []
 
     def once(self, key: str, make: Callable[[], T]) -> T:
         """The value that `make` gives, made at most once a run; its error is kept too.
@@ -36,7 +40,7 @@ class Resources:
         """
         with self._lock:
             lock = self._locks.setdefault(key, threading.RLock())
-        with lock:
+        with waiting_for(key), lock:
             if key not in self._made:
                 try:
                     self._made[key] = (make(), None)
@@ -49,7 +53,7 @@ class Resources:
 
     def prefetch(self, make: Callable[[Self], object]) -> None:
         """Begin to make something in the background; errors wait for who asks for it."""
-        self._pool.submit(make, self)
+        self._prefetched.append(Background(lambda: make(self), "prefetch"))
 
     def at_end(self, cleanup: Callable[[], None]) -> None:
         """Call this when the run is over, however it ends; at once if it is over already."""
@@ -60,10 +64,14 @@ class Resources:
         cleanup()
 
     def close(self) -> None:
-        """Take away what was made, newest first. A second call does nothing."""
+        """Take away what was made, newest first. A second call does nothing.
+
+        A thread that hangs in spite of that is left behind: it ends with the program.
+        """
         with self._lock:
             self._closed = True
             cleanups, self._cleanups = self._cleanups[::-1], []
         for cleanup in cleanups:
             cleanup()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        all_ended(self._prefetched, _CLOSING_SECONDS)
+        processes.end_left_behind()

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from checks.errors import Blocked, NotYet, Place
-from checks.explain import first_early_import
-from checks.harness.harness import Harness
-from checks.harness.people import expired, forged, signed_up
-from checks.harness.servers import Server, daphne, need, runserver
+from checks.errors import LeftOut, NotYet, Place
+from checks.explain import (
+    Cause,
+    class_in_routes,
+    import_order,
+    place_of_consumer,
+    place_of_middleware,
+    place_of_routes,
+    taken_before,
+)
+from checks.harness.client import Socket
+from checks.harness.harness import Crash, Harness
+from checks.harness.people import Person, altered, expired, forged, signed_up
+from checks.harness.project import read
+from checks.harness.servers import Server, daphne, judge_subprotocol, need, runserver
 from checks.items import Checklist
-from course.contract import NOT_AUTHENTICATED, SOCKET_PATH, TOKEN_WAYS, is_greeting
+from course.contract import NOT_AUTHENTICATED, SOCKET_PATH, is_greeting
 
 checklist = Checklist(
     5,
@@ -23,46 +35,41 @@ checklist = Checklist(
 )
 item = checklist.item
 
-_ASGI = "backend/numeneon/asgi.py"
-_APPLICATION = "backend/numeneon/asgi.py::application"
 _NOT_SET_UP = re.compile(r"AppRegistryNotReady|settings are not configured|SynchronousOnly")
+# How long a refusal may take. Seconds.
+_REFUSAL = 5.0
 
 
 @item("asgi.order")
 def imports_come_after_setup(harness: Harness) -> None:
     """Whatever needs models is imported after Django is set up."""
-    log = _import_error(harness)
-    if log is None:
+    crash = _crash_of(harness)
+    if crash is None or not _NOT_SET_UP.search(crash.found):
         return
-    if not _NOT_SET_UP.search(log):
-        raise Blocked("asgi.imports")
-    file = harness.project.relative(_asgi_file(harness))
-    early = first_early_import(_asgi_file(harness))
+    cause = import_order(harness.project, crash.log)
     raise NotYet(
-        f"importing {harness.project.asgi} in a fresh process stopped: {log}",
+        f"importing {harness.project.asgi} in a fresh process stopped: {crash.found}",
         expected="os.environ.setdefault(), then get_asgi_application(), then the other imports",
-        look_at=Place(file, early.line, early.text) if early else harness.place_in(log),
-        todo="move that import below the line that calls get_asgi_application(); "
-        "a formatter that sorts imports will move it back, so tell it to leave this file alone",
+        look_at=cause.place,
+        todo=cause.todo,
     )
 
 
-@item("asgi.imports")
-def asgi_imports_in_a_fresh_process(harness: Harness) -> None:
-    """`daphne` can import the ASGI application in a process of its own."""
-    log = _import_error(harness)
-    if log and _NOT_SET_UP.search(log):
-        raise Blocked("asgi.order")
-    daphne(harness)  # it imports the application before it listens
-
-
-def _import_error(harness: Harness) -> str | None:
-    """What the process that imported asgi.py printed, if that is how it died."""
+def _crash_of(harness: Harness) -> Crash | None:
+    """How the process that imported asgi.py died, if it did."""
     try:
         daphne(harness)
-    except NotYet as error:
-        return error.found
+    except Crash as crash:
+        return crash
+    except NotYet:  # it never listened: no news of this item
+        return None
     return None
+
+
+@item("asgi.imports", needs=["asgi.order"])
+def asgi_imports_in_a_fresh_process(harness: Harness) -> None:
+    """`daphne` can import the ASGI application in a process of its own."""
+    daphne(harness)  # it imports the application before it listens
 
 
 @item("asgi.http", needs=["asgi.imports"])
@@ -82,110 +89,237 @@ def valid_token_is_greeted(harness: Harness) -> None:
 
 
 def greet(harness: Harness, server: Server) -> None:
-    """Connect as alice by whichever way the project takes a token, and expect the greeting."""
+    """Connect as alice from an origin and with a way of the token that the project takes."""
     alice = signed_up(harness, server, "alice")
-    seen = []
-    for way in TOKEN_WAYS:
-        with server.socket(alice.access, way=way) as socket:
+    seen: list[Socket] = []
+    for origin, way in server.entrances():
+        if origin != server.origin and any(socket.refused != 403 for socket in seen):
+            break  # it is not the origin that is refused
+        with server.socket(alice.access, way=way, origin=origin) as socket:
             frame = socket.receive() if socket.opened else None
-            if is_greeting(frame, alice.id):
-                if socket.offered and socket.subprotocol not in socket.offered:
-                    raise NotYet(
-                        "the server greeted alice but chose none of the subprotocols offered",
-                        expected='accept(subprotocol="access_token"): a browser gives up '
-                        "when its offer is not taken",
-                    )
-                server.way = way
-                return
-            seen.append(f"token by {way}: {socket}")
-    if error := server.last_error():
-        seen.append(f"the server's last error: {error}")
-    raise NotYet(
-        "\n".join(seen),
+        if is_greeting(frame, alice.id):
+            judge_subprotocol(socket, place_of_consumer(harness.project))
+            server.origin, server.way = origin, way
+            return
+        seen.append(socket)
+    raise _not_greeted(harness, server, alice, seen)
+
+
+def _not_greeted(
+    harness: Harness, server: Server, alice: Person, seen: list[Socket]
+) -> NotYet:
+    """What came instead of the greeting, and the line that has to change where it is known."""
+    own = [socket for socket in seen if socket.origin == server.origin]
+    found = [f"token by {socket.way}: {socket}" for socket in own]
+    if others := [str(socket.origin) for socket in seen if socket not in own]:
+        found.append(f"the same with Origin {', '.join(dict.fromkeys(others))}")
+    error, place = server.error_of(seen[0])
+    if error:
+        found.append(f"the server's error: {error}")
+    cause = _cause_of(harness, server, seen[0], error)
+    return NotYet(
+        "\n".join(found),
         expected='first frame {"type": "connection_established", "message": "Connected as '
         f'alice", "user_id": {alice.id}}}',
-        look_at=harness.place_in(server.process.log()) or _asgi_place(harness),
+        look_at=cause.place or place or _asgi_place(harness),
+        todo=cause.todo,
     )
 
 
-def refuse(harness: Harness, token: str | None, who: str) -> None:
-    """Connect with that token and expect an accepted socket that is closed with 4401."""
-    with daphne(harness).socket(token) as socket:
-        while (frame := socket.receive(patience=5)) is not None and not is_greeting(frame):
-            pass
-        if socket.close_code != NOT_AUTHENTICATED:
-            raise NotYet(
-                f"{who}: {socket}",
-                expected="accepted and closed with 4401, without a greeting: a close before "
-                "accept() reaches a browser as a bare 1006",
-                look_at=harness.place_in(daphne(harness).process.log()),
-                todo="find out what this client is in scope['user'], and what connect() does "
-                "with somebody who is not authenticated",
-            )
+def _cause_of(harness: Harness, server: Server, socket: Socket, error: str) -> Cause:
+    """Why a socket with a good token was not greeted, as far as the source tells."""
+    if "can't be used in 'await' expression" in error and (
+        cause := class_in_routes(harness.project)
+    ):
+        return cause
+    if socket.refused != 403:
+        return Cause(None, "")
+    if cause := taken_before(harness.project, SOCKET_PATH):
+        return cause
+    hosts = (harness.facts_of(server.process) or {}).get("allowed_hosts")
+    return Cause(
+        None,
+        f"the handshake came from {server.origin}, and ALLOWED_HOSTS is {hosts}: look at what "
+        f"checks the origin, and for the pattern that matches {SOCKET_PATH.lstrip('/')}",
+    )
 
 
-@item("asgi.refuses-no-token", needs=["asgi.greets"], close_codes=[NOT_AUTHENTICATED])
-def no_token_is_refused(harness: Harness) -> None:
-    """A client without a token gets no greeting and is told 4401."""
-    refuse(harness, None, "without a token")
+# Who is refused: first that they are, each of these with one cause more than the one before
+# (nobody is refused, no token is verified, no expiry is), then that they can read why
 
 
-@item("asgi.refuses-bad-token", needs=["asgi.greets"], close_codes=[NOT_AUTHENTICATED])
-def bad_token_is_refused(harness: Harness) -> None:
-    """A token with a wrong signature gets no greeting and is told 4401."""
+def strangers_token(harness: Harness) -> str:
+    """Alice's token with a signature that is not the server's."""
     alice = signed_up(harness, daphne(harness), "alice")
-    facts = _facts(harness)
     key = "another-key-than-the-server-has-0123456789"
-    refuse(harness, forged(alice, facts, key=key), "with a token signed by somebody else")
-    refuse(harness, "not-a-token", "with the token `not-a-token`")
+    return forged(alice, _facts(harness), key=key) or altered(alice.access)
 
 
-@item("asgi.refuses-expired-token", needs=["asgi.greets"], close_codes=[NOT_AUTHENTICATED])
-def expired_token_is_refused(harness: Harness) -> None:
-    """A token that has expired gets no greeting and is told 4401."""
+def expired_token(harness: Harness) -> str:
+    """Alice's token as it will be after its end; raises LeftOut if that cannot be made."""
     alice = signed_up(harness, daphne(harness), "alice")
-    refuse(harness, expired(alice, _facts(harness)), "with an expired token")
+    if token := expired(alice, _facts(harness)):
+        return token
+    raise LeftOut(
+        "this project's tokens are not JWTs, or are signed with a key that its settings do "
+        "not name: an expired one cannot be made. Wait until one has expired, then try it."
+    )
+
+
+def expect_refusal(harness: Harness, token: str | None, who: str) -> None:
+    """Connect with that token: whatever the refusal looks like, no greeting comes."""
+    with daphne(harness).socket(token) as socket:
+        while (frame := socket.receive(_REFUSAL)) is not None and not is_greeting(frame):
+            pass
+    if not socket.opened or (socket.close_code is not None and not socket.greeted):
+        return
+    project = harness.project
+    if token is None:
+        place = place_of_consumer(project)
+        todo = "in connect(), close the socket of a user who is not authenticated"
+    else:
+        place = place_of_middleware(project) or place_of_consumer(project)
+        todo = "let the library verify the token, its signature and its expiry"
+    raise NotYet(
+        f"{who}: {socket}",
+        expected="no greeting, and the socket is closed",
+        look_at=place or _asgi_place(harness),
+        todo=todo,
+    )
+
+
+@item("asgi.refuses-no-token", needs=["asgi.greets"])
+def no_token_is_refused(harness: Harness) -> None:
+    """A client without a token is refused: it gets no greeting."""
+    expect_refusal(harness, None, "without a token")
+
+
+@item("asgi.refuses-bad-token", needs=["asgi.refuses-no-token"])
+def bad_token_is_refused(harness: Harness) -> None:
+    """A client whose token has a wrong signature, or is not a token, is refused."""
+    who = "with a token that somebody else has signed"
+    expect_refusal(harness, strangers_token(harness), who)
+    expect_refusal(harness, "not-a-token", "with the token `not-a-token`")
+
+
+@item("asgi.refuses-expired-token", needs=["asgi.refuses-bad-token"])
+def expired_token_is_refused(harness: Harness) -> None:
+    """A client whose token has expired is refused."""
+    expect_refusal(harness, expired_token(harness), "with an expired token")
+
+
+@item(
+    "asgi.close-code",
+    needs=["asgi.refuses-expired-token"],
+    close_codes=[NOT_AUTHENTICATED],
+)
+def refused_client_can_read_why(harness: Harness) -> None:
+    """A refused client can read why: its socket is accepted, then closed with 4401."""
+    cases: list[tuple[str, Callable[[], str | None]]] = [
+        ("without a token", lambda: None),
+        ("with a wrong signature", lambda: strangers_token(harness)),
+        ("with the token `not-a-token`", lambda: "not-a-token"),
+        ("with an expired token", lambda: expired_token(harness)),
+    ]
+    for who, make in cases:
+        try:
+            token = make()
+        except LeftOut:
+            continue
+        with daphne(harness).socket(token) as socket:
+            code = socket.until_closed(_REFUSAL)
+        if code != NOT_AUTHENTICATED:
+            raise _unreadable(harness, socket, who)
+
+
+def _unreadable(harness: Harness, socket: Socket, who: str) -> NotYet:
+    error, place = daphne(harness).error_of(socket)
+    return NotYet(
+        f"{who}: {socket}" + (f"\nthe server's error: {error}" if error else ""),
+        expected="accepted, then closed with 4401: a close before accept() reaches a browser "
+        "as a bare 1006",
+        look_at=place or place_of_consumer(harness.project) or _asgi_place(harness),
+        todo="catch that exception: the client is then not authenticated"
+        if error
+        else "in connect(): await self.accept(), then "
+        "await self.close(code=4401), then return",
+    )
 
 
 @item("asgi.refuses-foreign-origin", needs=["asgi.greets"], handshake=True)
 def foreign_origin_is_refused(harness: Harness) -> None:
     """A page of another site is refused in the handshake, a page of this one is accepted."""
-    alice = signed_up(harness, daphne(harness), "alice")
-    with daphne(harness).socket(alice.access) as own:
+    server = daphne(harness)
+    alice = signed_up(harness, server, "alice")
+    with server.socket(alice.access) as own:
         if not own.opened:
             raise NotYet(f"from the server's own origin: {own}", expected="accepted")
-    for origin in ("https://evil.example", "http://127.0.0.1.evil.example"):
-        with daphne(harness).socket(alice.access, origin=origin) as foreign:
-            if foreign.refused not in (403, 404):
+    tokens = {"a valid token": alice.access, "no token": None, "a bad token": "not-a-token"}
+    known = urlsplit(server.origin).hostname
+    for origin in ("https://evil.example", f"http://{known}.evil.example"):
+        for words, token in tokens.items():
+            with server.socket(token, origin=origin) as foreign:
+                if foreign.refused in (403, 404):
+                    continue
                 foreign.receive(patience=2)
-                raise NotYet(
-                    f"with Origin {origin}: {foreign}",
-                    expected="the handshake is refused with HTTP 403",
-                    look_at=_asgi_place(harness),
-                    todo="wrap the websocket router in AllowedHostsOriginValidator",
-                )
+            raise _foreign_news(harness, foreign, f"with Origin {origin} and {words}")
+
+
+def _foreign_news(harness: Harness, foreign: Socket, what: str) -> NotYet:
+    """A socket was answered that a page of another site had opened."""
+    expected = "the handshake is refused with HTTP 403"
+    validated = "OriginValidator(" in read(_asgi_file(harness))
+    hosts = _facts(harness).get("allowed_hosts", [])
+    if validated and "*" in hosts:
+        return NotYet(
+            f"{what}: {foreign}; ALLOWED_HOSTS is {hosts}, so the origin validator accepts "
+            "every site",
+            expected=expected,
+            look_at=harness.project.setting("ALLOWED_HOSTS"),
+            todo='name your hosts in ALLOWED_HOSTS instead of "*"',
+        )
+    if not foreign.greeted:
+        todo = "check the origin first, before the middleware that reads tokens answers"
+    elif validated:
+        todo = "look at which origins the validator allows, and which sockets pass it"
+    else:
+        todo = "wrap the websocket router in AllowedHostsOriginValidator"
+    return NotYet(
+        f"{what}: {foreign}",
+        expected=expected,
+        look_at=_asgi_place(harness),
+        todo=todo,
+    )
 
 
 @item("asgi.refuses-unknown-path", needs=["asgi.greets"], handshake=True)
 def unknown_path_is_refused(harness: Harness) -> None:
     """An unknown socket path is refused in the handshake, and the server lives on."""
-    alice = signed_up(harness, daphne(harness), "alice")
-    with daphne(harness).socket(alice.access, path="/ws/no-such-thing/") as socket:
-        if socket.refused is None:
+    server = daphne(harness)
+    alice = signed_up(harness, server, "alice")
+    for path in ("/ws/no-such-thing/", f"{SOCKET_PATH}anything"):
+        with server.socket(alice.access, path=path) as socket:
             socket.receive(patience=2)
-            raise NotYet(
-                f"/ws/no-such-thing/: {socket}",
-                expected="the handshake is refused with HTTP 403 or 404",
-            )
-        if socket.refused >= 500:
-            raise NotYet(
-                f"/ws/no-such-thing/: {socket}; {daphne(harness).last_error()}",
-                expected="the handshake is refused with HTTP 403 or 404, without an error",
-                look_at=_asgi_place(harness),
-            )
-    with daphne(harness).socket(alice.access, path=SOCKET_PATH) as socket:
+        if socket.refused not in (403, 404):
+            raise _unknown_path_news(harness, socket, path)
+    with server.socket(alice.access) as socket:
         if not socket.opened:
             raise NotYet(f"after that, {SOCKET_PATH}: {socket}", expected="accepted")
+
+
+def _unknown_path_news(harness: Harness, socket: Socket, path: str) -> NotYet:
+    """An address that the project does not have was not refused as it should be."""
+    error, _ = daphne(harness).error_of(socket)
+    if socket.opened:
+        todo = "a pattern matches this address too: begin it with ^ and end it with $"
+    else:
+        todo = 'add a last pattern that refuses the rest: re_path(r"", WebsocketDenier.as_asgi())'
+    return NotYet(
+        f"{path}: {socket}" + (f"\nthe server's error: {error}" if error else ""),
+        expected="the handshake is refused with HTTP 403 or 404, without an error",
+        look_at=place_of_routes(harness.project) or _asgi_place(harness),
+        todo=todo,
+    )
 
 
 @item("asgi.runserver", needs=["asgi.greets"])
@@ -194,16 +328,20 @@ def runserver_greets_too(harness: Harness) -> None:
     log = runserver(harness).process.log()
     if "Starting ASGI" not in log:
         said = re.search(r"^Starting .*", log, re.MULTILINE)
+        place = harness.project.text_in_settings("daphne")
         raise NotYet(
             f"runserver says: {said[0] if said else log}",
             expected="Starting ASGI/Daphne ... development server",
-            look_at=Place(
-                harness.project.relative(harness.project.settings_file),
-                symbol="INSTALLED_APPS",
-            ),
-            todo='put "daphne" first in INSTALLED_APPS: it replaces the runserver command',
+            look_at=place or harness.project.setting("INSTALLED_APPS"),
+            todo='move "daphne" above "django.contrib.staticfiles", whose runserver came first'
+            if place
+            else 'put "daphne" first in INSTALLED_APPS: it replaces the runserver command',
         )
-    greet(harness, runserver(harness))
+    known, server = daphne(harness), runserver(harness)
+    server.way = known.way
+    if known.origin in known.front_ends:
+        server.origin = known.origin
+    greet(harness, server)
 
 
 def _asgi_file(harness: Harness) -> Path:

@@ -171,6 +171,71 @@ def owner(token):
         return AnonymousUser()
 '''
 
+_STRANGERS_FIRST = '''
+async def around(app, scope, receive, send):
+    """Answer who offers nothing, before anything looks at the origin."""
+    if not scope["subprotocols"]:
+        await receive()
+        await send({"type": "websocket.accept"})
+        return await send({"type": "websocket.close", "code": 4401})
+    return await app(scope, receive, send)
+'''
+
+_STRANGERS_CLOSED = '''
+async def around(app, scope, receive, send):
+    """Answer who offers nothing, once the origin is known to be ours."""
+    origin = dict(scope["headers"]).get(b"origin", b"").decode()
+    host = dict(scope["headers"]).get(b"host", b"").decode()
+    if not scope["subprotocols"] and origin == f"http://{host}":
+        await receive()
+        await send({"type": "websocket.accept"})
+        return await send({"type": "websocket.close", "code": 4401})
+    return await app(scope, receive, send)
+'''
+
+_LAST_PATTERN = '    re_path(r"", WebsocketDenier.as_asgi()),\n'
+
+_SIGNED = '''\
+"""Access tokens that are signed and are not JWTs."""
+
+from django.core import signing
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+signer = signing.TimestampSigner(sep=".")
+
+
+class SignedAuthentication(JWTAuthentication):
+    def get_validated_token(self, raw_token):
+        text = raw_token.decode() if isinstance(raw_token, bytes) else raw_token
+        try:
+            return signer.unsign(text, max_age=3600)
+        except signing.BadSignature as error:
+            raise AuthenticationFailed from error
+
+    def get_user(self, validated_token):
+        return self.user_model.objects.get(pk=validated_token)
+'''
+
+_SIGNED_LOGIN = '''\
+"""Signing in with access tokens that are not JWTs."""
+
+from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
+from rest_framework_simplejwt.views import TokenObtainPairView
+from users.signed import signer
+
+
+class SignedSerializer(TokenObtainPairSerializer):
+    def validate(self, attrs):
+        super().validate(attrs)
+        token = signer.sign(str(self.user.pk))
+        return {"access": token, "refresh": token}
+
+
+class LoginView(TokenObtainPairView):
+    serializer_class = SignedSerializer
+'''
+
 _NO_TESTS = Edit("backend/notifications/tests/test_middleware.py", None, None)
 
 VARIANTS = [
@@ -189,6 +254,46 @@ VARIANTS = [
             'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "numeneon.settings")\n\n'
             "django_application = get_asgi_application()\n\n" + _ROUTER
         ),
+    ),
+    broken(
+        "asgi.order",
+        "settings that nobody names",
+        asgi(
+            (_HEAD + _IMPORTS + _ROUTER).replace(
+                'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "numeneon.settings")\n', ""
+            )
+        ),
+    ),
+    broken(
+        "asgi.order",
+        "settings named too late",
+        asgi(
+            "import os\n\nfrom django.core.asgi import get_asgi_application\n\n"
+            "django_application = get_asgi_application()\n"
+            'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "numeneon.settings")\n\n'
+            + _IMPORTS
+            + _ROUTER
+        ),
+    ),
+    broken(
+        "asgi.order",
+        "a byte order mark and harmless imports before the early one",
+        asgi(
+            '\ufeff"""ASGI entry point."""\n\nimport os\n\n'
+            "from channels.auth import AuthMiddlewareStack\n"
+            "from channels.routing import ProtocolTypeRouter, URLRouter\n"
+            "from channels.security.websocket import AllowedHostsOriginValidator\n"
+            "from numeneon import queries\n"
+            "from notifications.routing import websocket_urlpatterns\n"
+            + _HEAD
+            + _IMPORTS
+            + _ROUTER
+        ),
+    ),
+    correct(
+        "asgi.order",
+        "a byte order mark",
+        asgi("\ufeff" + _HEAD + _IMPORTS + _ROUTER),
     ),
     correct(
         "asgi.order",
@@ -212,6 +317,11 @@ VARIANTS = [
         "a typing error in the settings module",
         asgi((_HEAD + _IMPORTS + _ROUTER).replace("numeneon.settings", "numeneon.setings")),
     ),
+    broken(
+        "asgi.imports",
+        "a comma is missing between two apps",
+        Edit(SETTINGS, '    "messaging",\n', '    "messaging"\n'),
+    ),
     correct(
         "asgi.imports",
         "imports inside a function",
@@ -227,6 +337,28 @@ VARIANTS = [
         "asgi.http",
         "no entry for http",
         asgi(_HEAD + _IMPORTS + _ROUTER.replace('"http": django_application, ', "")),
+    ),
+    broken(
+        "asgi.http",
+        "daphne behind staticfiles",
+        Edit(SETTINGS, '    "daphne",\n', ""),
+        Edit(
+            SETTINGS,
+            '    "django.contrib.staticfiles",\n',
+            '    "django.contrib.staticfiles",\n    "daphne",\n',
+        ),
+    ),
+    correct(
+        "asgi.http",
+        "one host is allowed, by its name",
+        Edit(SETTINGS, "ALLOWED_HOSTS = [", 'ALLOWED_HOSTS = ["localhost"]\n_OTHERS = ['),
+    ),
+    correct(
+        "asgi.http",
+        "only the host of another machine is allowed",
+        Edit(
+            SETTINGS, "ALLOWED_HOSTS = [", 'ALLOWED_HOSTS = [".example.org"]\n_OTHERS = ['
+        ),
     ),
     correct(
         "asgi.http",
@@ -250,6 +382,76 @@ VARIANTS = [
         "another path than documented",
         Edit(ROUTING, r"^ws/notifications/?$", r"^notifications/?$"),
     ),
+    broken(
+        "asgi.greets",
+        "the pattern for the rest comes first",
+        Edit(ROUTING, _LAST_PATTERN, ""),
+        Edit(
+            ROUTING,
+            "websocket_urlpatterns = [\n",
+            "websocket_urlpatterns = [\n" + _LAST_PATTERN,
+        ),
+    ),
+    broken(
+        "asgi.greets",
+        "the class itself in the route",
+        Edit(ROUTING, "NotificationConsumer.as_asgi()", "NotificationConsumer"),
+    ),
+    broken(
+        "asgi.greets",
+        "the token itself is the chosen subprotocol",
+        Edit(
+            CONSUMERS,
+            'return SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None',
+            'return (self.scope["subprotocols"] or [None])[-1]',
+        ),
+    ),
+    correct(
+        "asgi.greets",
+        "tokens of an elliptic curve, the keys as bytes",
+        Edit(
+            SETTINGS,
+            'SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1)}',
+            "from cryptography.hazmat.primitives import serialization as forms\n"
+            "from cryptography.hazmat.primitives.asymmetric import ec\n\n"
+            "_KEY = ec.derive_private_key(1234567890, ec.SECP256R1())\n"
+            "SIMPLE_JWT = {\n"
+            '    "ALGORITHM": "ES256",\n'
+            '    "SIGNING_KEY": _KEY.private_bytes(\n'
+            "        forms.Encoding.PEM,\n"
+            "        forms.PrivateFormat.PKCS8,\n"
+            "        forms.NoEncryption(),\n"
+            "    ),\n"
+            '    "VERIFYING_KEY": _KEY.public_key().public_bytes(\n'
+            "        forms.Encoding.PEM, forms.PublicFormat.SubjectPublicKeyInfo\n"
+            "    ),\n"
+            "}",
+        ),
+    ),
+    correct(
+        "asgi.greets",
+        "signed tokens that are not JWTs",
+        Edit("backend/users/signed.py", "", _SIGNED),
+        Edit("backend/users/login.py", "", _SIGNED_LOGIN),
+        Edit(
+            "backend/users/urls.py",
+            "from rest_framework_simplejwt.views import TokenObtainPairView",
+            "from users.login import LoginView",
+        ),
+        Edit(
+            "backend/users/urls.py", "TokenObtainPairView.as_view()", "LoginView.as_view()"
+        ),
+        Edit(
+            SETTINGS,
+            "rest_framework_simplejwt.authentication.JWTAuthentication",
+            "users.signed.SignedAuthentication",
+        ),
+        Edit(
+            MIDDLEWARE,
+            "from rest_framework_simplejwt.authentication import JWTAuthentication",
+            "from users.signed import SignedAuthentication as JWTAuthentication",
+        ),
+    ),
     correct(
         "asgi.greets", "the token in the query string", Edit(MIDDLEWARE, "", _BY_QUERY)
     ),
@@ -265,16 +467,78 @@ VARIANTS = [
     ),
     broken(
         "asgi.refuses-no-token",
-        "closed before it is accepted",
-        wrapped(_NO_TOKEN_IS_DROPPED),
+        "guests are let in",
+        Edit(
+            CONSUMERS,
+            "if not user.is_authenticated:",
+            'if self.scope["subprotocols"] and not user.is_authenticated:',
+        ),
+    ),
+    broken(
+        "asgi.refuses-no-token",
+        "a consumer that refuses nobody",
+        Edit(CONSUMERS, "if not user.is_authenticated:", "if False:"),
+    ),
+    broken(
+        "asgi.refuses-no-token",
+        "left open without a word",
+        Edit(
+            CONSUMERS,
+            "            await self.close(code=4401)\n            return\n",
+            '            if self.scope["subprotocols"]:\n'
+            "                await self.close(code=4401)\n            return\n",
+        ),
     ),
     correct(
         "asgi.refuses-no-token", "an error in words before the close", wrapped(_ERROR_FIRST)
     ),
     broken(
+        "asgi.close-code",
+        "closed before it is accepted",
+        wrapped(_NO_TOKEN_IS_DROPPED),
+    ),
+    broken(
+        "asgi.close-code",
+        "everybody is closed before the socket is accepted",
+        Edit(
+            CONSUMERS,
+            "            await self.accept(self.chosen_subprotocol())\n"
+            "            await self.close(code=4401)\n",
+            "            await self.close(code=4401)\n",
+        ),
+    ),
+    broken(
+        "asgi.close-code",
+        "an exception refuses bad tokens",
+        Edit(
+            MIDDLEWARE,
+            "    except (AuthenticationFailed, TypeError, ValueError):",
+            "    except KeyError:",
+        ),
+    ),
+    correct(
+        "asgi.close-code",
+        "the middleware closes the socket itself",
+        wrapped(_STRANGERS_CLOSED),
+    ),
+    broken(
         "asgi.refuses-bad-token",
         "a signature that nobody verifies",
         Edit(MIDDLEWARE, "def user_of(token):\n", _UNVERIFIED),
+        _NO_TESTS,
+    ),
+    broken(
+        "asgi.refuses-bad-token",
+        "neither signature nor end are verified",
+        Edit(
+            MIDDLEWARE,
+            "def user_of(token):\n",
+            _UNVERIFIED.replace(
+                '        if claims["exp"] < time.time():\n'
+                "            return AnonymousUser()\n",
+                "",
+            ).replace("    import time\n\n", ""),
+        ),
         _NO_TESTS,
     ),
     correct(
@@ -300,6 +564,47 @@ VARIANTS = [
         "no origin validator",
         asgi(_HEAD + _IMPORTS + _ROUTER.replace("AllowedHostsOriginValidator(", "(")),
     ),
+    broken(
+        "asgi.refuses-foreign-origin",
+        "the origin is checked only once somebody is known",
+        wrapped(_STRANGERS_FIRST),
+    ),
+    broken(
+        "asgi.refuses-foreign-origin",
+        "every host is allowed",
+        Edit(SETTINGS, "ALLOWED_HOSTS = [", 'ALLOWED_HOSTS = ["*"]\n_OTHERS = ['),
+    ),
+    correct(
+        "asgi.refuses-foreign-origin",
+        "a front end at an address of its own",
+        asgi(
+            _HEAD
+            + _IMPORTS.replace("AllowedHostsOriginValidator", "OriginValidator")
+            + "application = ProtocolTypeRouter(\n"
+            '    {"http": django_application, "websocket": OriginValidator(\n'
+            "        JWTAuthMiddleware(URLRouter(websocket_urlpatterns)),\n"
+            '        ["http://localhost:5173"],\n    )}\n)\n'
+        ),
+    ),
+    correct(
+        "asgi.refuses-foreign-origin",
+        "front ends that the settings name",
+        Edit(
+            SETTINGS,
+            "# Apps\n",
+            'FRONT_END = "app.example.net"\n'
+            'CORS_ALLOWED_ORIGINS = [f"https://{FRONT_END}"]\n\n# Apps\n',
+        ),
+        asgi(
+            _HEAD
+            + _IMPORTS.replace("AllowedHostsOriginValidator", "OriginValidator")
+            + "from django.conf import settings\n\n"
+            "application = ProtocolTypeRouter(\n"
+            '    {"http": django_application, "websocket": OriginValidator(\n'
+            "        JWTAuthMiddleware(URLRouter(websocket_urlpatterns)),\n"
+            "        settings.CORS_ALLOWED_ORIGINS,\n    )}\n)\n"
+        ),
+    ),
     correct(
         "asgi.refuses-foreign-origin",
         "an origin check of one's own",
@@ -312,8 +617,18 @@ VARIANTS = [
     ),
     broken(
         "asgi.refuses-unknown-path",
+        "the pattern has no end",
+        Edit(ROUTING, r"^ws/notifications/?$", r"^ws/notifications/"),
+    ),
+    correct(
+        "asgi.refuses-unknown-path",
+        "the slash at the end is needed",
+        Edit(ROUTING, r"^ws/notifications/?$", r"^ws/notifications/$"),
+    ),
+    broken(
+        "asgi.refuses-unknown-path",
         "no pattern for the rest",
-        Edit(ROUTING, '    re_path(r"", WebsocketDenier.as_asgi()),\n', ""),
+        Edit(ROUTING, _LAST_PATTERN, ""),
     ),
     correct(
         "asgi.refuses-unknown-path",
