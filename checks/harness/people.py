@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,8 @@ def forged(
     """
     import jwt
 
+    # The length of the project's key is no news of this check, and not ours to print.
+    warnings.filterwarnings("ignore", message="The HMAC key is")
     try:
         header = jwt.get_unverified_header(person.access)
         body = jwt.decode(person.access, options={"verify_signature": False}) | claims
