@@ -152,13 +152,14 @@ class _Run:
     def judge(self, harness: Harness) -> None:
         self._python = harness.project.python
         end = Deadline.after(RUN_SECONDS if harness.url is None else _LIVE_SECONDS)
+        prefetched = self._prefetched(harness)
         parallel = {
             item.id: _Attempt(item, harness, end)
             for item in self.items
             if item.parallel and not self._manual(item, harness)
         }
         try:
-            for make in self._prefetched(harness):
+            for make in prefetched:
                 harness.prefetch(make)
             for item in self.items:
                 self._add(self._verdict(item, harness, end, parallel.get(item.id)))
@@ -169,9 +170,10 @@ class _Run:
     def _prefetched(self, harness: Harness) -> Iterable[Callable[[Harness], object]]:
         if harness.url or not self.items:
             return ()
-        common = checklist_of(self.items[0].step).prefetch
+        checklist = checklist_of(self.items[0].step)
+        harness.checked_by_runserver = checklist.starts_runserver
         own = (make for item in self.items for make in item.prefetch)
-        return dict.fromkeys([*common, *own])
+        return dict.fromkeys([*checklist.prefetch, *own])
 
     def _manual(self, item: Item, harness: Harness) -> bool:
         return item.live and harness.url is None

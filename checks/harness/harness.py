@@ -48,6 +48,8 @@ class Harness(Resources):
         self.facts_folder = self.folder / "facts"
         self.facts_folder.mkdir(parents=True)
         self.database_path = self.folder / "db.sqlite3"
+        # Whether a server that the checklist starts anyway runs Django's system checks.
+        self.checked_by_runserver = False
         self.url: str | None = None
         self.logins: list[tuple[str, str]] = []
         self._names = itertools.count(1)
@@ -173,6 +175,7 @@ class Harness(Resources):
         if self.interpreters.reuse_database(self.database_path):
             return self.database_path
         argv = ["manage.py", "migrate", "--noinput"]  # it prints what it is applying
+        argv += ["--skip-checks"] if self.checked_by_runserver else []
         process = self.finish(argv, self.env(), seconds=processes.START_SECONDS * 2)
         if process.exit_code:
             raise self.crash(

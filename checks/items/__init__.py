@@ -66,10 +66,17 @@ class Item:
 class Checklist:
     """Collects a step's items, in the order in which the learner reads them."""
 
-    def __init__(self, step: int, prefetch: Iterable[Maker] = ()) -> None:
-        """`prefetch` makes what every item needs while the first of them are judged."""
+    def __init__(
+        self, step: int, prefetch: Iterable[Maker] = (), *, starts_runserver: bool = False
+    ) -> None:
+        """`prefetch` makes what every item needs while the first of them are judged.
+
+        A checklist that `starts_runserver` has Django's system checks run by it, and saves
+        the time that they would take a second time before the migrations.
+        """
         self.step = step
         self.prefetch = tuple(prefetch)
+        self.starts_runserver = starts_runserver
         self.items: list[Item] = []
         self._prose = _prose_of(step)
 

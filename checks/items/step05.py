@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -31,13 +32,21 @@ checklist = Checklist(
         lambda harness: daphne(harness),
         lambda harness: harness.database(),
         lambda harness: runserver(harness),
+        lambda harness: _libraries(),
     ],
+    starts_runserver=True,
 )
 item = checklist.item
 
 _NOT_SET_UP = re.compile(r"AppRegistryNotReady|settings are not configured|SynchronousOnly")
 # How long a refusal may take. Seconds.
 _REFUSAL = 5.0
+
+
+def _libraries() -> None:
+    """Import what the items need later, while this process only waits for the servers."""
+    for name in ("websockets.sync.client", "jwt"):
+        importlib.import_module(name)
 
 
 @item("asgi.order")

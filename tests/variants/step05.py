@@ -338,16 +338,6 @@ VARIANTS = [
         "no entry for http",
         asgi(_HEAD + _IMPORTS + _ROUTER.replace('"http": django_application, ', "")),
     ),
-    broken(
-        "asgi.http",
-        "daphne behind staticfiles",
-        Edit(SETTINGS, '    "daphne",\n', ""),
-        Edit(
-            SETTINGS,
-            '    "django.contrib.staticfiles",\n',
-            '    "django.contrib.staticfiles",\n    "daphne",\n',
-        ),
-    ),
     correct(
         "asgi.http",
         "one host is allowed, by its name",
@@ -648,6 +638,16 @@ VARIANTS = [
         "asgi.runserver",
         "daphne is not an installed app",
         Edit(SETTINGS, '    "daphne",\n', ""),
+    ),
+    broken(
+        "asgi.runserver",
+        "daphne behind staticfiles",
+        Edit(SETTINGS, '    "daphne",\n', ""),
+        Edit(
+            SETTINGS,
+            '    "django.contrib.staticfiles",\n',
+            '    "django.contrib.staticfiles",\n    "daphne",\n',
+        ),
     ),
     correct(
         "asgi.runserver",

@@ -7,6 +7,7 @@ per minute refuses nobody there: a check asks faster than people do. It also end
 process when the tool is gone, however the tool ended.
 """
 
+import gc
 import importlib.machinery
 import json
 import os
@@ -221,6 +222,9 @@ def _see_only(folder):
 
 
 if _plan() is not None:
+    # These processes live for seconds: what they would collect meanwhile is a tenth of the
+    # time that they take to start.
+    gc.set_threshold(20_000, 20, 20)
     if "packages" in _plan():
         _see_only(_plan()["packages"])
     _guard_settings()
