@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from checks import explain
-from checks.errors import EnvironmentFault, Place
+from checks.errors import Place
 from checks.harness.logs import last_traceback, last_words
 from checks.harness.project import Project
 
@@ -92,40 +92,6 @@ def test_set_up_in_another_module_is_found_there(project):
     log = traceback_of((asgi, 1), (realtime, 1), error=NOT_SET_UP)
 
     assert explain.import_order(project, log).place.file == "site/realtime.py"
-
-
-def test_missing_comma_is_found_in_the_settings(project):
-    """Two texts that Python joined: the line of the first."""
-    log = traceback_of(error="ModuleNotFoundError: No module named 'postsfriends'\n")
-
-    cause = explain.culprit(project, log, None)
-
-    assert cause.place == Place("site/settings.py", 2, '"posts"')
-    assert "comma after line 2" in cause.todo
-
-
-def test_manage_py_is_no_culprit(project):
-    """Every command passes through it: without a better line, none is named."""
-    manage = write(project, "manage.py", "main()\n")
-    log = traceback_of((manage, 1), ("/lib/django/x.py", 5), error="RuntimeError: no\n")
-
-    cause = explain.culprit(project, log, Place("manage.py", 1, "main"))
-
-    assert cause.place is None
-    assert "that line" not in cause.todo
-
-
-def test_package_that_only_the_project_lacks_is_its_environment(project):
-    """The tutorial has it, the project's interpreter does not."""
-    other = Project(
-        project.root, project.backend, Path("/elsewhere/python"), "site.settings"
-    )
-    log = traceback_of(error="ModuleNotFoundError: No module named 'rest_framework'\n")
-
-    with pytest.raises(EnvironmentFault, match="no package 'rest_framework'"):
-        explain.require_package(other, log)
-    explain.require_package(project, log)
-    explain.require_package(other, log.replace("rest_framework", "postsfriends"))
 
 
 def test_route_that_matches_too_early_is_named(project):

@@ -6,6 +6,7 @@ the settings, the broken migration in its own file, the missing package in the e
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import re
 from dataclasses import dataclass
@@ -166,6 +167,9 @@ def _named(log: str, found: str, project: Project) -> Cause | None:
             if text := _text_in_settings(name, project):
                 return _misspelt(text, line, project)
         for name in names:
+            if place := _said_at_entry(name, project):
+                return Cause(line, place, f'correct the name "{name}"')
+        for name in names:
             if place := _defined(name, project):
                 return Cause(line, place, _FIX)
         if "not configured" not in line and (setting := _SETTING.search(line)):
@@ -195,6 +199,15 @@ def _misspelt(text: Text, line: str, project: Project) -> Cause:
         place,
         f'correct the name "{text.value}", or take it out if it does not exist yet',
     )
+
+
+def _said_at_entry(name: str, project: Project) -> Place | None:
+    """Where manage.py or asgi.py has this text: they name the settings, as a module."""
+    for entry in sorted(_entry_points(project)):
+        for node in ast.walk(parsed(project.root / entry)):
+            if isinstance(node, ast.Constant) and node.value == name:
+                return Place(entry, node.lineno, f'"{name}"')
+    return None
 
 
 def _defined(name: str, project: Project) -> Place | None:

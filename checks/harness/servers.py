@@ -17,7 +17,7 @@ from checks.harness.logs import first_traceback, last_traceback, last_words
 from checks.harness.project import read
 from checks.harness.sandbox import Sandbox
 from course import contract, processes
-from course.contract import SOCKET_PATH, TOKEN_SUBPROTOCOL, TOKEN_WAYS
+from course.contract import SOCKET_PATH, TOKEN_WAYS
 from course.deadline import waiting_for
 from course.processes import Process
 
@@ -187,29 +187,6 @@ def need(answer: Answer, status: int) -> Answer:
     if answer.error:
         found += f"\nthe server's error: {answer.error}"
     raise NotYet(found, expected=f"{answer.request} answers {status}", look_at=answer.place)
-
-
-def judge_subprotocol(socket: Socket, look_at: Place | None = None) -> None:
-    """Raise NotYet if a browser would give up on the subprotocol that was chosen, or leak it.
-
-    The choice is sent in a header of the answer, which proxies and browsers keep in logs:
-    it must be the name, never the token that was offered behind it.
-    """
-    if not socket.offered or socket.subprotocol == TOKEN_SUBPROTOCOL:
-        return
-    if socket.subprotocol in socket.offered:
-        raise NotYet(
-            "the server chose the access token itself as the subprotocol: it is now in a "
-            "response header, which logs keep",
-            expected=f'accept(subprotocol="{TOKEN_SUBPROTOCOL}"), never the token',
-            look_at=look_at,
-        )
-    raise NotYet(
-        "the socket was opened with none of the subprotocols that the client offered",
-        expected=f'accept(subprotocol="{TOKEN_SUBPROTOCOL}"): a browser gives up when its '
-        "offer is not taken",
-        look_at=look_at,
-    )
 
 
 def runserver(harness: Harness) -> Server:

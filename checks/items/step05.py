@@ -22,7 +22,8 @@ from checks.harness.client import Socket
 from checks.harness.harness import Crash, Harness
 from checks.harness.people import Person, altered, expired, forged, signed_up
 from checks.harness.project import read
-from checks.harness.servers import Server, daphne, judge_subprotocol, need, runserver
+from checks.harness.servers import Server, daphne, need, runserver
+from checks.harness.subprotocols import expect_name_chosen
 from checks.items import Checklist
 from course.contract import NOT_AUTHENTICATED, SOCKET_PATH, is_greeting
 
@@ -107,7 +108,7 @@ def greet(harness: Harness, server: Server) -> None:
         with server.socket(alice.access, way=way, origin=origin) as socket:
             frame = socket.receive() if socket.opened else None
         if is_greeting(frame, alice.id):
-            judge_subprotocol(socket, place_of_consumer(harness.project))
+            expect_name_chosen(socket, place_of_consumer(harness.project))
             server.origin, server.way = origin, way
             return
         seen.append(socket)
