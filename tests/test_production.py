@@ -76,7 +76,8 @@ def test_server_that_nobody_requires_fails(judge):
     found = judge("deploy.boots", Edit(PLAN, START, GUNICORN))
 
     assert (found.id, found.status) == ("deploy.boots", Status.FAILED)
-    assert "gunicorn: command not found" in found.message
+    assert "gunicorn: not found" in found.message
+    assert "add the package that brings `gunicorn`" in found.message
 
 
 def test_text_made_up_for_a_person_is_ours(judge):

@@ -73,7 +73,7 @@ def blueprint_is_valid(harness: Harness) -> str | None:
 
 @item("deploy.references", needs=["deploy.blueprint"])
 def parts_fit_each_other(harness: Harness) -> None:
-    """Whatever the blueprint names is there: services, databases, folders and scripts."""
+    """Everything that the blueprint names exists: services, databases, folders and scripts."""
     fitting(harness)
 
 
@@ -119,7 +119,7 @@ def _debug_is_on(harness: Harness, plan: Production, place: Place) -> NotYet:
     if cause and (cause[1] or spots):
         place, why = cause
         found = f"{found}: {why}" if why else found
-        todo = 'DEBUG = os.environ.get("DEBUG", "true").lower() == "true"'
+        todo = 'write `DEBUG = os.environ.get("DEBUG", "true").lower() == "true"`'
     return NotYet(
         found, expected='DEBUG off with DEBUG set to "false"', look_at=place, todo=todo
     )
@@ -259,12 +259,21 @@ def server_boots_and_is_well(harness: Harness) -> None:
         # Without TLS a redirect is as good: Render counts 2xx and 3xx as healthy, which is
         # why no item asks for SECURE_REDIRECT_EXEMPT.
         if answer.status != 200 and (protocol == "https" or not 300 <= answer.status < 400):
-            raise plan.explained(server.process) or NotYet(
-                f"{answer}; the server's last lines:\n{plan.log(server.process, 4)}",
-                expected="200 while the database and Redis are there",
-                look_at=plan.sandbox.place_in(server.process.log())
-                or plan.plan.place(*plan.spot, "healthCheckPath"),
-            )
+            raise _unhealthy(harness, server, str(answer))
+
+
+def _unhealthy(harness: Harness, server: Server, answer: str) -> NotYet | EnvironmentFault:
+    plan, expected = production(harness), "200 while the database and Redis are there"
+    if fault := plan.explained(server.process):
+        return fault
+    if redis_trouble(server.process.log()):
+        return _no_event(harness, server, answer, expected)
+    return NotYet(
+        f"{answer}; the server's last lines:\n{plan.log(server.process, 4)}",
+        expected=expected,
+        look_at=plan.sandbox.place_in(server.process.log())
+        or plan.plan.place(*plan.spot, "healthCheckPath"),
+    )
 
 
 def _open_to_others(port: int) -> bool:
@@ -293,7 +302,7 @@ def _must_refuse(harness: Harness, name: str) -> None:
 
 @item("deploy.https", needs=["deploy.boots"])
 def https_is_the_way_in(harness: Harness) -> None:
-    """Under Render's host name the API answers over https, and plain http is sent there."""
+    """Under Render's host name the API answers over https, and plain http is redirected there."""
     server = _first(harness)
     settings = Place(harness.project.relative(harness.project.settings_file))
     over_tls = server.ask("GET", "/api/auth/me/")
@@ -566,7 +575,7 @@ def deployment_is_well(harness: Harness) -> None:
 
 @item("live.login", needs=["live.health"], live=True)
 def accounts_can_log_in(harness: Harness) -> None:
-    """Both accounts can log in there, and each is told who it is."""
+    """Both accounts can log in there, and `/api/auth/me/` names each of them."""
     first, second = _account(harness, 0), _account(harness, 1)
     if first.id == second.id:
         raise _two_logins()

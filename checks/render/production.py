@@ -289,10 +289,9 @@ class Production:
         root = self.sandbox.project.root
         lists = [Path(path) for path in self.shelf.lists]
         files = [path.relative_to(root).as_posix() for path in lists]
-        where = f"{', '.join(files)}, which the build installs" if files else "the build"
+        where = ", ".join(files) or "anything that the build installs"
         return NotYet(
-            f"the {what} is not there after the build: it belongs to {package}, and "
-            f"{where} does not name {package}",
+            f"the {what} is missing after the build: its package, {package}, is not in {where}",
             expected="the build installs everything that the server needs",
             look_at=Place(files[0])
             if files
@@ -395,7 +394,7 @@ class Production:
         process.kill()
         if other := _other_port(log, port):
             return NotYet(
-                f"the server listens on port {other}, which is fixed; $PORT was {port}",
+                f"the server listens on port {other}, which is not the one in $PORT",
                 expected="the start command serves on the port that Render puts into $PORT",
                 look_at=place,
                 todo="let the start command use `$PORT`: with uvicorn `--port $PORT`, with "
@@ -409,11 +408,16 @@ class Production:
             )
         else:
             found_out = f"the start command ended with exit status {process.exit_code}"
+        lacking = _NO_COMMAND.findall(log)
         shown = self.sandbox.as_learner("\n".join(log.splitlines()[-8:]))
         return NotYet(
             f"{found_out}; its last lines:\n{shown or '(nothing printed)'}",
-            expected="the start command serves on $PORT until it is told to end",
+            expected="the start command serves on $PORT until it gets SIGTERM",
             look_at=self.sandbox.place_in(log) or place,
+            todo=f"add the package that brings `{lacking[0]}` to the requirements, or correct "
+            "its name"
+            if lacking
+            else "",
         )
 
     def refusal(self, missing: str) -> NotYet | None:

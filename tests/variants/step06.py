@@ -589,7 +589,7 @@ VARIANTS = [
         ),
     ),
     broken(
-        "deploy.crosses",
+        "deploy.boots",
         "TLS options for every Redis",
         Edit(SETTINGS, '"socket_connect_timeout": 1', '"ssl_cert_reqs": None'),
     ),
