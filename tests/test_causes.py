@@ -5,7 +5,7 @@ import pytest
 import course
 from checks.results import Status
 from checks.runner import Session
-from tests.variants import broken, step04
+from tests.variants import Edit, broken, step04
 
 pytestmark = pytest.mark.server
 
@@ -38,18 +38,36 @@ def test_error_is_shown_only_by_the_item_that_caused_it(tmp_path):
     assert "calls new_message()" in failed["events.new-message"].message
 
 
-def test_refused_redis_is_shown_by_no_item_but_its_own(tmp_path):
-    """With the channel layer down errors are logged; an event's item does not show them."""
-    silent = broken(
+_REFUSED_REDIS = """import logging
+
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    name = "notifications"
+
+    def ready(self):
+        try:
+            raise ConnectionError("Error 111 connecting to localhost:6379.")
+        except ConnectionError:
+            logging.getLogger(__name__).exception("no cache")
+"""
+
+
+def test_error_of_no_request_is_shown_by_no_item(tmp_path):
+    """A refused connection to Redis that was logged at the start is no news of a post."""
+    project = broken(
         "events.new-post",
         "is not told",
         step04.in_service(step04._POSTS, step04._POSTED, ""),
+        Edit("backend/notifications/apps.py", "", _REFUSED_REDIS),
     )
-    silent.make(course.step(4), tmp_path / "project")
+    project.make(course.step(4), tmp_path / "project")
 
     with Session(tmp_path / "project") as session:
-        report = session.run(4)
+        report = session.run(4, only=["events.new-post"])
 
     [failure] = [r for r in report.items if r.status is Status.FAILED]
     assert failure.id == "events.new-post"
-    assert "onnect" not in failure.message
+    assert "calls new_post()" in failure.message
+    assert "Error" not in failure.message

@@ -18,7 +18,7 @@ def differences(found: Any, wanted: Any, where: str = "") -> list[str]:
     if isinstance(wanted, dict) and isinstance(found, dict):
         spot = where or "the frame"
         lacking = [f"{spot} lacks {key}" for key in wanted.keys() - found.keys()]
-        surplus = [f"{spot} holds {key} besides" for key in found.keys() - wanted.keys()]
+        surplus = [f"{spot} also has {key}" for key in found.keys() - wanted.keys()]
         below = [
             text
             for key in wanted.keys() & found.keys()

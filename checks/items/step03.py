@@ -421,7 +421,7 @@ def binary_frame(harness: Harness) -> None:
 
 @item("notify.only-named", needs=["consumer.all-sockets"])
 def only_the_named_users(harness: Harness) -> None:
-    """send_notification() reaches all the users it names and nobody else; none is fine too."""
+    """send_notification() reaches all the users it names and nobody else; an empty list is fine."""
     stage = stage_of(harness)
     alice, bob, carol = people(stage, "alice", "bob", "carol")
     for named in ((alice, carol), (bob, carol), ()):
