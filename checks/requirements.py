@@ -100,7 +100,7 @@ def unreadable(project: Project) -> str | None:
 
 
 def _list_files(project: Project) -> list[Path]:
-    found = []
+    found: list[Path] = []
     for folder in dict.fromkeys((project.root, project.backend)):
         for pattern in _GLOBS:
             found += filter(Path.is_file, sorted(folder.glob(pattern)))
@@ -285,8 +285,12 @@ def _group(
     for entry in entries:
         if isinstance(entry, str):
             yield entry
-        elif isinstance(entry, dict) and (name := entry.get("include-group")) not in above:
+        elif isinstance(entry, dict) and (name := _included(entry)) not in above:
             yield from _group(groups.get(name, []), groups, (*above, name))
+
+
+def _included(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("include-group"))
 
 
 def _dynamic(tools: Mapping[str, Any]) -> list[str]:

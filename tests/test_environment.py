@@ -13,6 +13,8 @@ from checks.report import line
 from checks.results import ItemResult, Report, Status
 from checks.runner import Session
 
+pytestmark = pytest.mark.server
+
 
 def judge(root: Path, step: int, python: str | None = None) -> Report:
     """One run of a step's checklist over a fresh copy of that step's snapshot."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from checks.errors import NotYet, Place
+from checks.errors import EnvironmentFault, NotYet, Place
 from checks.harness import client
 from checks.harness.client import Answer, Socket, shorten
 from checks.harness.harness import Harness
@@ -254,7 +254,7 @@ def _example_of(origin: str) -> str:
     return f"{parts.scheme}://{host}"
 
 
-def _no_start(harness: Harness, name: str, process: Process) -> NotYet:
+def _no_start(harness: Harness, name: str, process: Process) -> NotYet | EnvironmentFault:
     if process.exit_code is not None:
         return harness.crash(
             process, f"{name} ended", expected=f"{name} starts and listens"
