@@ -113,7 +113,7 @@ LOGGING = {
 _THROTTLED = """\
     "PAGE_SIZE": 20,
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"anon": "30/min"},
+    "DEFAULT_THROTTLE_RATES": {"anon": "5/min"},
 """
 # Each test begins with an empty count, as an own test of the limit needs it.
 _EMPTY_COUNT = '''\
@@ -130,7 +130,7 @@ def test_stranger_is_refused_in_the_end(client, db):
     body = {"email": "eve@example.com", "password": "guessed"}
     answers = [client.post("/api/auth/login/", body).status_code for _ in range(40)]
 
-    assert answers.count(429) == 10
+    assert answers.count(429) == 35
 """
 _OWN_LIMIT = """\
 class Slow(throttling.BaseThrottle):
@@ -232,7 +232,7 @@ VARIANTS = [
     ),
     correct(
         "rest.starts",
-        "strangers have thirty requests a minute",
+        "strangers have five requests a minute",
         Edit(SETTINGS, '    "PAGE_SIZE": 20,\n', _THROTTLED),
         Edit("backend/conftest.py", "@pytest.fixture\ndef alice(", _EMPTY_COUNT),
         Edit(
@@ -263,7 +263,7 @@ VARIANTS = [
         Edit(
             SETTINGS,
             '    "PAGE_SIZE": 20,\n',
-            _THROTTLED.replace('{"anon": "30/min"}', "{}"),
+            _THROTTLED.replace('{"anon": "5/min"}', "{}"),
         ),
     ),
     broken(
