@@ -274,8 +274,17 @@ class _Attempt:
         )
 
 
-def _blank(item: Item, status: Status, **more: str) -> ItemResult:
-    return ItemResult(item.id, item.title, status, docs=item.docs, **more)
+def _blank(
+    item: Item, status: Status, *, message: str = "", blocked_by: str | None = None
+) -> ItemResult:
+    return ItemResult(
+        item.id,
+        item.title,
+        status,
+        message=message,
+        blocked_by=blocked_by,
+        docs=item.docs,
+    )
 
 
 def _failure(item: Item, error: NotYet) -> ItemResult:

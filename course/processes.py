@@ -53,7 +53,7 @@ class Process:
             stdin=theirs,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            **_own_group(),
+            **own_group(),
             **popen,
         )
         os.close(theirs)
@@ -254,7 +254,8 @@ def wait_until(
     return False
 
 
-def _own_group() -> dict[str, object]:
-    if os.name == "nt":
+def own_group() -> dict[str, Any]:
+    """Options of Popen for a process that a Ctrl-C at our terminal does not reach."""
+    if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

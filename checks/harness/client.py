@@ -261,8 +261,8 @@ class Socket:
                     url,
                     # A socket of ours keeps it from following redirects to other hosts.
                     sock=socket.create_connection(at or _target(url), timeout=patience),
-                    origin=origin,
-                    subprotocols=subprotocols,
+                    origin=origin,  # type: ignore[arg-type]
+                    subprotocols=subprotocols,  # type: ignore[arg-type]
                     additional_headers=headers,
                     open_timeout=patience,
                     close_timeout=2,

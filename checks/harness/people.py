@@ -99,8 +99,12 @@ def _signs(key: str, algorithm: str, token: str) -> bool:
     try:
         prepared = jwt.get_algorithm_by_name(algorithm).prepare_key(key)
         public = getattr(prepared, "public_key", lambda: prepared)()
-        past = {"verify_exp": False, "verify_aud": False, "verify_iss": False}
-        jwt.decode(token, public, algorithms=[algorithm], options=past)
+        jwt.decode(
+            token,
+            public,
+            algorithms=[algorithm],
+            options={"verify_exp": False, "verify_aud": False, "verify_iss": False},
+        )
     except Exception:  # noqa: BLE001 - a key of any kind, and of libraries that are not here
         return False
     return True

@@ -46,9 +46,9 @@ class Resources:
                     self._made[key] = (make(), None)
                 except (NotYet, EnvironmentFault) as error:
                     self._made[key] = (None, error)
-            value, error = self._made[key]
-        if error:
-            raise error
+            value, failure = self._made[key]
+        if failure:
+            raise failure
         return value
 
     def prefetch(self, make: Callable[[Self], object]) -> None:
