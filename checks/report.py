@@ -49,8 +49,21 @@ def line(result: ItemResult, colour: bool = False, pointers: Pointers = to_files
 
 
 def headline(result: ItemResult, colour: bool = False) -> str:
-    """One item's mark and sentence, wrapped, as it is printed when its verdict is known."""
+    """One item's mark and sentence, wrapped."""
     return _paint(wrap(_head(result), "", " " * 4), result.status, colour)
+
+
+def brief(result: ItemResult, colour: bool = False) -> list[str]:
+    """What is printed of an item when its verdict is known.
+
+    That is its sentence, and the remark on one that passed. What a failure has to say is
+    kept for the end; an item that waits for another is only counted there.
+    """
+    if result.status is Status.BLOCKED:
+        return []
+    if result.status is Status.PASSED:
+        return shown(result, colour)
+    return headline(result, colour).splitlines()
 
 
 def shown(

@@ -124,10 +124,10 @@ def test_known_message_leads_to_its_row(
     home: Home, verdicts: dict[str, Status], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was found is looked up among the exact messages of docs/fix/."""
-    table = "## When it *starts*\n\n| you see | cause |\n|---|---|\n"
-    rows = "| `start.works does` | short |\n| `start.works does not` hold | exact |\n"
-    longer = "## Later { #late }\n| you see | cause |\n| `works does not hold` | long |\n"
-    write_tree(home.root, {"docs/fix/index.md": table + rows + longer})
+    short = "## First\n| you see | cause |\n|---|---|\n| `start.works does` | short |\n"
+    exact = "## When it *starts*\n| you see | cause |\n| `start.works does not` | exact |\n"
+    later = "## Later { #late }\n| you see | cause |\n| `works does not hold` | later |\n"
+    write_tree(home.root, {"docs/fix/index.md": short + exact + later})
     verdicts["start.works"] = Status.FAILED
 
     cli.main(["check", "0"], home)

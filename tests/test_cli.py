@@ -198,6 +198,7 @@ def test_table_fits_the_terminal(
         ["reset", "--dry-run"],
         ["check", "1", "--item", "start.works"],
         ["diff", "mine"],
+        ["check", "9"],
     ],
     ids=" ".join,
 )

@@ -92,6 +92,17 @@ def test_one_cause_prints_once() -> None:
     assert "waits for" not in text
 
 
+def test_remark_is_printed_with_its_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It belongs to an item that passed, so it is not kept for the end."""
+    monkeypatch.setenv("COLUMNS", "60")
+    passed = result("deploy.plan", remark="the plan `giant` is one that Render may know")
+
+    assert "plan `giant` is one that Render may know" in " ".join(
+        " ".join(report.brief(passed)).split()
+    )
+    assert report.brief(result("late", Status.BLOCKED, blocked_by="deploy.plan")) == []
+
+
 def test_continued_lines_hang_below_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """A part goes on under its own beginning, not under its label."""
     monkeypatch.setenv("COLUMNS", "50")

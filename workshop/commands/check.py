@@ -270,10 +270,9 @@ def show(
     everything: bool = False,
     home: Home | None = None,
 ) -> None:
-    """Print one verdict as it is known: its sentence, which is all there is to a passed item.
+    """Print one verdict as it is known: in brief, or with `everything` all of it.
 
-    What a failure has to say follows at the end (closing()), where it can be seen. What
-    waits for another item is counted there. With `everything` all of it is printed now.
+    What a failure has to say follows at the end (closing()), where it can be seen.
     """
     from checks import report
 
@@ -281,11 +280,10 @@ def show(
     colour = has_colour(stream)
     if everything:
         lines = report.shown(result, colour, pointers(home or here()))
-    elif result.status == "blocked":
-        return
     else:
-        lines = [report.headline(result, colour)]
-    print(*lines, sep="\n", file=stream, flush=True)
+        lines = report.brief(result, colour)
+    for line in lines:
+        print(line, file=stream, flush=True)
 
 
 def pointers(home: Home) -> Pointers:
