@@ -12,6 +12,7 @@ from checks.items import items_of
 from course import Step
 from tools import diff_pages
 from tools.site import differences, shown
+from tools.site.facts import page_text
 from tools.site.pages import Directive, Fence, Heading, parse, words_of
 
 DOCS = course.ROOT / "docs"
@@ -26,8 +27,8 @@ INCIDENTAL: dict[tuple[str, str], str] = {}
 
 
 def text_of(step: Step) -> str:
-    """A step's page as it was written."""
-    return (DOCS / "steps" / f"{step.slug}.md").read_text("utf-8")
+    """A step's page, what the list of steps says filled in."""
+    return page_text(DOCS / "steps" / f"{step.slug}.md")
 
 
 def headings(step: Step, level: int) -> list[Heading]:

@@ -28,6 +28,7 @@ from tools.player.browser import NoBrowser, Windows, chromium
 from tools.player.edits import Edits
 from tools.player.matching import contains, matches
 from tools.player.scratch import Scratch
+from tools.site.facts import page_text
 from tools.site.listings import BadReference
 from tools.site.pages import Block, Directive, Fence, parse
 
@@ -426,7 +427,7 @@ def sources() -> list[Source]:
 
 
 def _source(path: Path, step: Step | None) -> Source:
-    return Source(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"), step)
+    return Source(path.relative_to(ROOT).as_posix(), page_text(path), step)
 
 
 def fences(page: Source) -> list[Fence]:

@@ -9,6 +9,8 @@ that MkDocs and Zensical do the same with it:
     @compare a=04-emit-events b=05-asgi                        @compare-index
     @run server     @wrong            (they tell the player and the tests about the next fence)
 
+Before that it fills in what the list of steps says: `{{ items asgi }}` (tools.site.facts).
+
 A directive that selects nothing raises DirectiveError, which ends the build.
 """
 
@@ -26,6 +28,7 @@ from markdown.preprocessors import Preprocessor
 from course import ROOT
 from tools.site import blocks, compare, listings, tables
 from tools.site.backend import NotReadable
+from tools.site.facts import filled
 from tools.site.glossary import definitions
 from tools.site.listings import Page
 from tools.site.pages import Block, Directive, Fence, Heading, PageError, Prose, parse
@@ -91,8 +94,9 @@ RULES: dict[str, Rule] = {
 
 
 def expand(text: str) -> str:
-    """A page with every directive replaced. Raises DirectiveError."""
+    """A page with its facts filled in and every directive replaced. Raises DirectiveError."""
     try:
+        text = filled(text)
         read = parse(text)
     except PageError as error:
         raise DirectiveError(str(error)) from error
