@@ -16,7 +16,7 @@ import pytest
 
 import course
 from checks.items import items_of
-from tests.conftest import IN_CI
+from tests.needs import interpreter_with, needs
 
 ROOT = course.ROOT
 SECONDS = 5
@@ -114,22 +114,10 @@ def run(
     )
 
 
-def need(module: str, python: str | None = None) -> str:
-    """The interpreter that has a generator: a failure in CI if none has, else a skip."""
-    for candidate in filter(None, [python, sys.executable]):
-        found = subprocess.run([candidate, "-c", f"import {module}"], capture_output=True)
-        if found.returncode == 0:
-            return candidate
-    text = f"{module} is not installed here, so the site was not built with it"
-    if IN_CI:
-        pytest.fail(text)
-    pytest.skip(text)
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as MkDocs builds it, without a warning."""
-    need("mkdocs")
+    needs("mkdocs")
     folder = copy_of_sources(tmp_path_factory.mktemp("mkdocs"))
     before = os.times()
     done = run_mkdocs(folder)
@@ -290,7 +278,7 @@ def test_reference_to_nothing_ends_the_build(
     generator: str, line: str, tmp_path: Path
 ) -> None:
     """With an exit status, the line, and what there is instead."""
-    python = need(generator, os.environ.get("ZENSICAL_PYTHON"))
+    python = interpreter_with(generator, [os.environ.get("ZENSICAL_PYTHON")])
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "index.md").write_text(f"# Title\n\n{line}\n", "utf-8")
     settings = (ROOT / "mkdocs.yml").read_text("utf-8")
@@ -308,7 +296,7 @@ def test_reference_to_nothing_ends_the_build(
 @pytest.fixture(scope="module")
 def zensical_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same sources as Zensical builds them."""
-    python = need("zensical", os.environ.get("ZENSICAL_PYTHON"))
+    python = interpreter_with("zensical", [os.environ.get("ZENSICAL_PYTHON")])
     folder = copy_of_sources(tmp_path_factory.mktemp("zensical"))
     done = run(python, "zensical", folder)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,7 +5,7 @@ that MkDocs and Zensical do the same with it:
 
     @code step=05-asgi path=backend/numeneon/asgi.py symbol=application
     @diff step=05-asgi                @tests step=05-asgi      @checklist step=05-asgi
-    @events   @close-codes   @endpoints   @settings   @commands   @checks
+    @steps-table   @events   @close-codes   @endpoints   @settings   @commands   @checks
     @compare a=04-emit-events b=05-asgi                        @compare-index
     @run server     @wrong            (they tell the player and the tests about the next fence)
 
@@ -26,8 +26,8 @@ from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 
 from course import ROOT
-from tools.site import blocks, compare, listings, tables
 from tools.site.backend import NotReadable
+from tools.site import blocks, compare, listings, overview, tables
 from tools.site.facts import filled
 from tools.site.glossary import definitions
 from tools.site.listings import Page
@@ -79,6 +79,7 @@ RULES: dict[str, Rule] = {
     "code": _rule(blocks.code, "step path", "symbol region", "plain"),
     "diff": _rule(blocks.diff, "step", "path"),
     "tests": _rule(blocks.tests, "step", "path"),
+    "steps-table": _rule(overview.steps_table),
     "checklist": _rule(blocks.checklist, "step"),
     "events": _rule(tables.events),
     "close-codes": _rule(tables.close_codes),

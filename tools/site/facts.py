@@ -28,29 +28,10 @@ from workshop.home import here
 from workshop.progress import Progress
 
 _PLACE = re.compile(r"\\?\{\{ *([a-z]+)(?: +([\w.-]+))? *\}\}")
-_WORDS = [
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
+_WORDS = (
+    "no one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen twenty"
+)
 
 
 def filled(text: str) -> str:
@@ -82,7 +63,7 @@ def _filled(place: re.Match[str], text: str) -> str:
 
 def words_for(number: int) -> str:
     """A number in words, in digits above twenty."""
-    return _WORDS[number] if number < len(_WORDS) else str(number)
+    return dict(enumerate(_WORDS.split())).get(number, str(number))
 
 
 def hours_for(minutes: int) -> str:
