@@ -10,7 +10,6 @@ import pytest
 import course
 from checks.items import items_of
 from course import Step
-from tools import diff_pages
 from tools.site import differences, shown
 from tools.site.facts import page_text
 from tools.site.pages import Directive, Fence, Heading, parse, words_of
@@ -162,8 +161,8 @@ def test_page_brings_few_new_terms(step: Step) -> None:
 
 
 def pages() -> list[Path]:
-    """All pages that somebody has written."""
-    return [page for page in sorted(DOCS.rglob("*.md")) if page.parent.name != "diff"]
+    """All pages."""
+    return sorted(DOCS.rglob("*.md"))
 
 
 @pytest.mark.parametrize(
@@ -181,14 +180,3 @@ def test_every_page_of_a_step_has_its_step() -> None:
     names = [page.stem for page in sorted((DOCS / "steps").glob("*.md"))]
 
     assert names == [step.slug for step in STEPS]
-
-
-def test_every_pair_of_steps_has_its_page() -> None:
-    """`python -m tools.diff_pages` has been run since the steps changed."""
-    there = {
-        page.name: page.read_text("utf-8")
-        for page in (DOCS / "diff").glob("*.md")
-        if page.name != "index.md"
-    }
-
-    assert there == diff_pages.pages()

@@ -20,6 +20,7 @@ from tests.needs import interpreter_with, needs
 
 ROOT = course.ROOT
 SECONDS = 5
+MOST_BYTES_OF_DIFFERENCES = 400_000
 STEPS = course.steps()
 # What a page loads by itself, as opposed to what a reader may follow.
 LOADS = {
@@ -293,6 +294,14 @@ def test_reference_to_nothing_ends_the_build(
     assert "there are: " in said
 
 
+def test_page_of_differences_is_light(site: Path) -> None:
+    """One page for all pairs of steps, and what they need of each text once."""
+    page = site / "diff" / "index.html"
+
+    assert [path.name for path in page.parent.iterdir()] == ["index.html"]
+    assert page.stat().st_size < MOST_BYTES_OF_DIFFERENCES
+
+
 @pytest.fixture(scope="module")
 def zensical_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same sources as Zensical builds them."""
@@ -324,9 +333,10 @@ def parts(page: Path) -> dict[str, list[str]]:
         "folded": re.findall(r'<details class="(\w+)', text),
         "wrong": re.findall(r"Wrong on purpose", text),
         "marked": re.findall(r'class="hll"', text),
-        "files": re.findall(
-            r'<details class="file" id="([^"]+)"|<details id="([^"]+)"', text
+        "pairs": re.findall(
+            r'<details class="pair" id="([^"]+)"|<details id="([^"]+)"', text
         ),
+        "versions": re.findall(r'<script type="application/json">(.*?)</script>', text),
         "rows": re.findall(r"<tr>", text),
     }
 
@@ -339,7 +349,17 @@ def test_zensical_renders_the_same(site: Path, zensical_site: Path) -> None:
         p.relative_to(zensical_site) for p in zensical_site.rglob("index.html")
     } == pages
     found = {page: parts(site / page) for page in pages}
-    for kind in ("captions", "code", "items", "folded", "wrong", "marked", "files", "rows"):
+    for kind in (
+        "captions",
+        "code",
+        "items",
+        "folded",
+        "wrong",
+        "marked",
+        "pairs",
+        "versions",
+        "rows",
+    ):
         assert any(kinds[kind] for kinds in found.values()), kind
     for page in sorted(pages):
         assert parts(zensical_site / page) == found[page], page

@@ -6,7 +6,7 @@ that MkDocs and Zensical do the same with it:
     @code step=05-asgi path=backend/numeneon/asgi.py symbol=application
     @diff step=05-asgi                @tests step=05-asgi      @checklist step=05-asgi
     @steps-table   @events   @close-codes   @endpoints   @settings   @commands   @checks
-    @compare a=04-emit-events b=05-asgi                        @compare-index
+    @compare
     @run server     @wrong            (they tell the player and the tests about the next fence)
 
 Before that it fills in what the list of steps says: `{{ items asgi }}` (tools.site.facts).
@@ -87,8 +87,7 @@ RULES: dict[str, Rule] = {
     "settings": _rule(tables.settings),
     "commands": _rule(tables.commands),
     "checks": _rule(tables.checks),
-    "compare": _rule(compare.pair, "a b"),
-    "compare-index": _rule(compare.index),
+    "compare": _rule(compare.compare),
     "run": _rule(_nothing, "", "reason window", " ".join(MARKS)),
     "wrong": _rule(_nothing, "", "path symbol region"),
 }
