@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -59,6 +60,10 @@ class Step:
     @property
     def folder(self) -> Path:
         return ROOT / "steps" / self.slug
+
+    def gives(self, path: str) -> bool:
+        """Whether a file of this step, relative to its folder, is given and not written."""
+        return any(fnmatch.fnmatchcase(path, pattern) for pattern in self.given)
 
     @property
     def pages(self) -> tuple[str, ...]:

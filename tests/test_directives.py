@@ -342,6 +342,7 @@ def test_region_that_is_not_there_is_refused(path: str, name: str, said: str) ->
         ("@diff step=00-rest-api", "nothing to compare with"),
         ("@diff step=05-asgi path=build.sh", "what changes is: backend/notifications/"),
         ("@tests step=01-installation", "changes no tests"),
+        ("@given step=01-installation", "gives no files"),
         ("@checklist", "it needs step"),
         ("@compare a=05-asgi", "it does not take a"),
     ],
@@ -411,6 +412,16 @@ def test_tests_of_a_step_are_shown_whole() -> None:
     assert 'test_settings.py</code>: +10 \N{MINUS SIGN}9"' in text
     one = made("@tests step=05-asgi path=backend/numeneon/tests/test_asgi.py")
     assert "def test_http_goes_to_django" in one
+
+
+def test_given_files_are_listed_with_their_command() -> None:
+    """Each folded, below what puts them into the project."""
+    step = course.step("asgi")
+    text = made(f"@given step={step.slug}")
+    given = [c.path for c in differences.changes_of(step) if step.gives(c.path)]
+
+    assert f"$ python3 tutorial.py give {step.number}" in text
+    assert re.findall(r'tests "<code>([^<]+)</code>', text) == given
 
 
 # Checklists

@@ -17,13 +17,14 @@ from tools.player import player
 from tools.player.edits import with_wrong
 from tools.player.player import NotAsShown, Player, Score, Source, play, run_options
 from tools.player.scratch import environment
-from tools.site import listings
+from tools.site import differences, listings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 SOURCES = player.sources()
 MISSING = "no browser in this test"
+SETTINGS = "backend/numeneon/settings.py"
 EDIT = '@code step=01-installation path=requirements.txt region="channels==..redis"\n'
 SAY = """\
 ```console
@@ -190,6 +191,18 @@ def test_commands_find_nothing_that_steers_them(monkeypatch: pytest.MonkeyPatch)
 
 
 # Edits
+
+
+def test_given_files_come_by_their_command(tmp_path: Path) -> None:
+    """`@given` is played: the command puts in place what the page need not show otherwise."""
+    step = course.step("settings")
+    text = f"@given step={step.slug}\n@diff step={step.slug} path={SETTINGS}\n"
+
+    score = played(text, tmp_path, step.number)
+
+    given = [c.path for c in differences.changes_of(step) if step.gives(c.path)]
+    assert given
+    assert str(score) == f"page.md: 0 played, {len(given) + 1} edits, 0 skipped"
 
 
 def test_wrong_code_stands_where_the_right_one_will() -> None:

@@ -37,6 +37,7 @@ COMMANDS = (
     "hint",
     "diff",
     "catch-up",
+    "give",
     "reset",
     "restore",
     "run",

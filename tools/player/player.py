@@ -26,8 +26,9 @@ from course.processes import START_SECONDS, Process, listening, wait_until
 from tools.player import scratch as play_scratch
 from tools.player.browser import NoBrowser, Windows, chromium
 from tools.player.edits import Edits
-from tools.player.matching import contains, matches
+from tools.player.matching import ELLIPSIS, contains, matches
 from tools.player.scratch import Scratch
+from tools.site.blocks import give_command
 from tools.site.facts import page_text
 from tools.site.listings import BadReference
 from tools.site.pages import Block, Directive, Fence, parse
@@ -199,6 +200,8 @@ class Player:
             self._stop()
         elif self._edits and directive.name in {"code", "diff", "tests"}:
             self.score.edits += self._edits.follow(directive)
+        elif self._edits and directive.name == "given":
+            self._give(directive)
 
     def _play(self, fence: Fence) -> None:
         """Do with a block what it is there for, and count it."""
@@ -221,6 +224,17 @@ class Player:
             self._fail(fence.line, f"@run says nothing about a block of {fence.language!r}")
         else:
             self._only_show(fence)
+
+    def _give(self, directive: Directive) -> None:
+        """Run the command that a page shows for given files; it must put all in place."""
+        assert self._edits
+        text = give_command(self._edits.step)
+        command = Command(text, (ELLIPSIS,), directive.line)
+        self._command(command, self.scratch.root, fails=False)
+        given, wrong = self._edits.accept(directive)
+        if wrong:
+            self._fail(directive.line, f"`{text}` leaves {', '.join(wrong)} otherwise")
+        self.score.edits += len(given)
 
     # Code
 

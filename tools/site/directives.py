@@ -4,7 +4,8 @@ It turns each directive of a page into ordinary Markdown before anything else re
 that MkDocs and Zensical do the same with it:
 
     @code step=05-asgi path=backend/numeneon/asgi.py symbol=application
-    @diff step=05-asgi                @tests step=05-asgi      @checklist step=05-asgi
+    @diff step=05-asgi                @tests step=05-asgi      @given step=05-asgi
+    @checklist step=05-asgi
     @steps-table   @events   @close-codes   @endpoints   @settings   @commands   @checks
     @compare
     @run server     @wrong            (they tell the player and the tests about the next fence)
@@ -79,6 +80,7 @@ RULES: dict[str, Rule] = {
     "code": _rule(blocks.code, "step path", "symbol region", "plain"),
     "diff": _rule(blocks.diff, "step", "path"),
     "tests": _rule(blocks.tests, "step", "path"),
+    "given": _rule(blocks.given, "step"),
     "steps-table": _rule(overview.steps_table),
     "checklist": _rule(blocks.checklist, "step"),
     "events": _rule(tables.events),
