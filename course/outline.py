@@ -58,6 +58,11 @@ class Step:
         return f"{self.number}.{self.part.number}" if self.part else str(self.number)
 
     @property
+    def heading(self) -> str:
+        """What the page is called: the step's title, or that of the part that is meant."""
+        return self.part.title if self.part else self.title
+
+    @property
     def folder(self) -> Path:
         return ROOT / "steps" / self.slug
 

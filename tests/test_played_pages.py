@@ -72,27 +72,29 @@ def played(text: str, folder: Path, step: int | None = 1) -> Score:
 
 
 @pytest.mark.played
-@pytest.mark.parametrize("page", SOURCES, ids=lambda page: page.name)
+@pytest.mark.parametrize("pages", player.lessons(), ids=lambda pages: pages[0].name)
 def test_page_is_as_it_says(
-    page: Source,
+    pages: list[Source],
     tmp_path: Path,
     request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
     record_property: Callable[[str, object], None],
 ) -> None:
     """Its edits make the step, its commands do what it shows, and no block stays unread."""
-    needs_browser = any("browser" in run_options(f).words for f in player.fences(page))
+    blocks = [fence for page in pages for fence in player.fences(page)]
+    needs_browser = any("browser" in run_options(fence).words for fence in blocks)
     chrome, why_not = (
         request.getfixturevalue("windows") if needs_browser else (None, MISSING)
     )
 
-    score = play(page, tmp_path / "tutorial", chrome, why_not)
+    scores = player.play_in_turn(pages, tmp_path / "tutorial", chrome, why_not)
 
-    record_property("played", str(score))
+    record_property("played", "\n".join(map(str, scores)))
     with capsys.disabled():
-        tell(str(score))
-    assert score.blocks == len(player.fences(page))
-    assert chrome is None or score.unplayed == []
+        for score in scores:
+            tell(str(score))
+    assert sum(score.blocks for score in scores) == len(blocks)
+    assert chrome is None or not any(score.unplayed for score in scores)
 
 
 def test_pages_of_steps_skip_next_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:

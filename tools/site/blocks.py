@@ -217,10 +217,11 @@ def _test(change: Change) -> list[str]:
 
 
 def checklist(directive: Directive, page: Page) -> list[str]:
-    """A step's checklist, which the live script fills; without it, boxes to tick."""
-    step = listings.step_named(directive.values["step"])
+    """The checklist of a step or of one of its parts: boxes to tick, by the live script if
+    the tool is running, else by hand."""
+    step = listings.step_named(directive.values["step"], directive.values.get("part"))
     lines = [f'<ol class="checklist" data-step="{step.number}">']
-    for item in items_of(step.number):
+    for item in items_of(step.number, step.part.number if step.part else None):
         lines += _line_of(item)
     return [*lines, "</ol>"]
 

@@ -6,6 +6,7 @@ that MkDocs and Zensical do the same with it:
     @code step=05-asgi path=backend/numeneon/asgi.py symbol=application
     @diff step=05-asgi                @tests step=05-asgi      @given step=05-asgi
     @checklist step=05-asgi
+    @part step=07-browser-client part=2   @parts step=07-browser-client
     @steps-table   @events   @close-codes   @endpoints   @settings   @commands   @checks
     @compare
     @run server     @wrong            (they tell the player and the tests about the next fence)
@@ -17,6 +18,7 @@ A directive that selects nothing raises DirectiveError, which ends the build.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +84,9 @@ RULES: dict[str, Rule] = {
     "tests": _rule(blocks.tests, "step", "path"),
     "given": _rule(blocks.given, "step"),
     "steps-table": _rule(overview.steps_table),
-    "checklist": _rule(blocks.checklist, "step"),
+    "checklist": _rule(blocks.checklist, "step", "part"),
+    "part": _rule(overview.part, "step part"),
+    "parts": _rule(overview.parts, "step"),
     "events": _rule(tables.events),
     "close-codes": _rule(tables.close_codes),
     "endpoints": _rule(tables.endpoints),
@@ -104,6 +108,7 @@ def expand(text: str) -> str:
         raise DirectiveError(str(error)) from error
     lines = text.splitlines()
     page = Page(_step_of(read))
+    _turn_to_part(read, page)
     return "\n".join(line for block in read for line in _made(block, lines, page))
 
 
@@ -113,6 +118,19 @@ def _step_of(read: Sequence[Block]) -> str | None:
         b.values["step"] for b in read if isinstance(b, Directive) and "step" in b.values
     )
     return next(named, None)
+
+
+def _turn_to_part(read: Sequence[Block], page: Page) -> None:
+    """What the pages of earlier parts have shown counts on the page of a later one.
+
+    What is wrong with their directives, or with the `@part` itself, is said where they are
+    followed.
+    """
+    parts = [b for b in read if isinstance(b, Directive) and b.name == "part"]
+    for part in parts:
+        with contextlib.suppress(listings.BadReference, KeyError):
+            for shown in overview.shown_before(part):
+                page.listing(shown.values)
 
 
 def _made(block: Block, lines: Sequence[str], page: Page) -> Iterator[str]:

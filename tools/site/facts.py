@@ -5,7 +5,7 @@
     {{ table }}         what `tutorial.py steps` prints at the beginning, lines of its own
     {{ number asgi }}   the number of a step, {{ minutes asgi }} its minutes
     {{ items asgi }}    how many items of its checklist are judged, {{ manual asgi }} how many
-                        only a person can judge
+                        only a person can judge; also of one part: {{ items resume.1 }}
 
 A step is named as on the command line; its name without the number survives when steps are
 inserted before it. A backslash in front shows the braces themselves: `\\{{ steps }}`. The
@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import course
-from checks.items import items_of
+from checks.items import Item, items_of
 from course import Step, UnknownStep
 from tools.site.pages import PageError
 from workshop.commands.steps import table
@@ -83,11 +83,19 @@ def _table() -> str:
 
 
 def _items(step: Step) -> str:
-    return str(sum(not item.live for item in items_of(step.number)))
+    return str(sum(not item.live for item in _checklist(step)))
 
 
 def _manual(step: Step) -> str:
-    return str(sum(item.live for item in items_of(step.number)))
+    return str(sum(item.live for item in _checklist(step)))
+
+
+def _checklist(step: Step) -> Sequence[Item]:
+    return items_of(step.number, step.part.number if step.part else None)
+
+
+def _minutes(step: Step) -> str:
+    return str(step.part.minutes if step.part else step.minutes)
 
 
 OF_THE_COURSE: dict[str, Callable[[], str]] = {
@@ -96,8 +104,8 @@ OF_THE_COURSE: dict[str, Callable[[], str]] = {
     "table": _table,
 }
 OF_A_STEP: dict[str, Callable[[Step], str]] = {
-    "number": lambda step: str(step.number),
-    "minutes": lambda step: str(step.minutes),
+    "number": lambda step: step.label,
+    "minutes": _minutes,
     "items": _items,
     "manual": _manual,
 }
