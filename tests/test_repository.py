@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools import newest
-from workshop import generated
+from workshop.authoring import generated
 from workshop.commands import doctor
 from workshop.home import here
 

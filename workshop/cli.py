@@ -43,6 +43,7 @@ COMMANDS = (
     "run",
     "steps",
     "doctor",
+    "new-step",
     "propagate",
     "test",
 )
