@@ -93,7 +93,7 @@ def test_step_knows_what_it_gives(steps: tuple[course.Step, ...]) -> None:
 
 def test_checklist_has_the_number_of_its_module() -> None:
     """The module is renamed when a step is inserted before it, and nothing else."""
-    assert number_of("checks.items.step05") == 5
+    assert number_of(f"checks.items.step{5:02}") == 5
     with pytest.raises(ValueError, match="not called after a step"):
         number_of("checks.items.step5")
 

@@ -14,7 +14,6 @@ import ast
 import contextlib
 import itertools
 import json
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -530,10 +529,3 @@ def main(names: Sequence[str]) -> int:
                     failed = True
                     print(news, flush=True)
     return int(failed)
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)
