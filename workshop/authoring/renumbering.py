@@ -41,7 +41,7 @@ _IMPORTS_MODULE = re.compile(
     r"(?m)^(?:from (?:checks\.items|tests\.variants) import .*|import .*)\bstep\d\d\b"
     r"|(?:items|variants)[./]step\d\d\b"
 )
-_LITERAL = re.compile(r"(\bChecklist\(\s*)(\d+)\b")
+_LITERAL = re.compile(r"(\bChecklist\(\s*|\bcourse\.step\()(\d+)\b")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def rewritten(name: str, text: str, moved: Sequence[Step]) -> str:
         ("checks/items/", "tests/variants/")
     ):
         text = _MODULE.sub(lambda found: f"step{_next(found[1], numbers)}", text)
-    if name.startswith("checks/items/"):
+    if name.endswith(".py"):
         text = _LITERAL.sub(lambda found: found[1] + _next(found[2], numbers), text)
     if SENTENCES.fullmatch(name):
         text = in_sentences(text, numbers)
