@@ -30,7 +30,7 @@ def test_given_files_are_put_in_place(
     words = said(home, capsys, "1")
 
     after = read_tree(workspace)
-    assert f"  new       {VIEWS}" in words and f"  removed   {OLD}" in words
+    assert f"  new          {VIEWS}" in words and f"  removed      {OLD}" in words
     assert "Yours to write:\n  backend/site/settings.py" in words
     assert after.pop(VIEWS) == STEPS["01-middle"][VIEWS].encode()
     assert after == {name: text for name, text in before.items() if name != OLD}
@@ -59,8 +59,8 @@ def test_what_is_replaced_is_backed_up(
     words = said(home, capsys, "1")
 
     [saved] = (home.state / "backups").iterdir()
-    assert f"  replaced  {VIEWS}" in words and saved.name in words
-    assert read_tree(saved) == before
+    assert f"  changed      {VIEWS}" in words and saved.name in words
+    assert read_tree(saved).items() >= before.items()
 
 
 def test_dry_run_changes_nothing(
@@ -71,7 +71,7 @@ def test_dry_run_changes_nothing(
 
     words = said(home, capsys, "1", "--dry-run")
 
-    assert f"  new       {VIEWS}" in words and "dry run" in words
+    assert f"  new          {VIEWS}" in words and "dry run" in words
     assert read_tree(workspace) == before
     assert not home.state.exists()
 
@@ -94,7 +94,7 @@ def test_link_out_of_the_project_is_refused(
 
     assert cli.main(["give", "1"], home) == 3
 
-    assert "link out of the project" in capsys.readouterr().err
+    assert "change files outside the project" in capsys.readouterr().err
     assert read_tree(elsewhere) == {}
 
 

@@ -62,7 +62,7 @@ def tell(line: str) -> None:
     print(f"\n  {line}", end="", file=sys.stderr, flush=True)
 
 
-def played(text: str, folder: Path, step: int | None = 1) -> Score:
+def played(text: str, folder: Path, step: str | None = "installation") -> Score:
     """Play a page of our own, without a browser."""
     of = None if step is None else course.step(step)
     return play(Source("page.md", text, of), folder / "tutorial", None, MISSING)
@@ -200,7 +200,7 @@ def test_given_files_come_by_their_command(tmp_path: Path) -> None:
     step = course.step("settings")
     text = f"@given step={step.slug}\n@diff step={step.slug} path={SETTINGS}\n"
 
-    score = played(text, tmp_path, step.number)
+    score = played(text, tmp_path, step.slug)
 
     given = [c.path for c in differences.changes_of(step) if step.gives(c.path)]
     assert given
@@ -286,7 +286,7 @@ def test_browser_window_prints_what_is_shown(
     block = "@run browser window=bob\n```js\n{}\n```\n"
     text = EDIT + SERVER + block.format("n = await 41;")
     text += block.format("console.log(n + 1)") + "```text\n{}\n```\n"
-    step = course.step(1)
+    step = course.step("installation")
 
     score = play(Source("page.md", text.format(42), step), tmp_path / "a", chrome)
 

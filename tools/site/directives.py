@@ -29,8 +29,8 @@ from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 
 from course import ROOT
-from tools.site.backend import NotReadable
 from tools.site import blocks, compare, listings, overview, tables
+from tools.site.backend import NotReadable
 from tools.site.facts import filled
 from tools.site.glossary import definitions
 from tools.site.listings import Page

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from course import Step
-from course.files import copy_file, files_of, is_executable
+from course.files import files_of, is_executable
 from course.terminal import plural, say
-from workshop.commands.catch_up import back_up
-from workshop.errors import EnvironmentTrouble, Exit
+from workshop.commands.catch_up import Plan, carry_out, compare, described, saved_at
+from workshop.errors import Exit
 from workshop.home import Home
 
 HELP = "put the files that a step gives into your project, backing up first"
@@ -50,20 +50,24 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     if not gift.given and not gift.gone:
         say(f"Step {step.number} gives no files: all of it is yours to write.")
         return Exit.PASSED
-    todo = _todo(home, step, gift, project)
-    say(
-        f"Step {step.number}, {step.title}, gives {plural(len(gift.given), 'file')}:",
-        *(f"  {todo.get(name, 'in place'):<9} {name}" for name in gift.given),
-        *(f"  {todo[name]:<9} {name}" for name in gift.gone if name in todo),
-    )
+    todo = plan(home, step, gift, project)
+    say(f"Step {step.number}, {step.title}, gives {plural(len(gift.given), 'file')}:", "")
     if not todo:
+        say(*(f"  {name}" for name in gift.given), "")
         say("All of it is in place: nothing was changed.")
     elif arguments.dry_run:
-        say("Nothing was changed: this was a dry run.")
+        say(*described(todo), "", "Nothing was changed: this was a dry run.")
     else:
-        _carry_out(home, step, todo, project)
+        saved = carry_out(home, project, todo)
+        say(*described(todo), *saved_at(home, saved))
     say(*_left(gift))
     return Exit.PASSED
+
+
+def plan(home: Home, step: Step, gift: Gift, project: Path) -> Plan:
+    """What puts the gift into the project. Raises EnvironmentTrouble if unreadable."""
+    wanted = {name: home.folder(step) / name for name in gift.given}
+    return replace(compare(wanted, project, set(gift.gone).__contains__), keep=())
 
 
 def gift_of(home: Home, step: Step) -> Gift:
@@ -84,53 +88,14 @@ def gift_of(home: Home, step: Step) -> Gift:
     )
 
 
-def _todo(home: Home, step: Step, gift: Gift, project: Path) -> dict[str, str]:
-    """What has to happen to which files: `new`, `replaced` or `removed`.
-
-    Raises EnvironmentTrouble if a link leads out of the project, where nothing may change.
-    """
-    todo = {}
-    for name in gift.given:
-        if not _same(home.folder(step) / name, project / name):
-            todo[name] = "replaced" if (project / name).exists() else "new"
-    todo |= {name: "removed" for name in gift.gone if (project / name).is_file()}
-    for name in todo:
-        if not (project / name).parent.resolve().is_relative_to(project.resolve()):
-            raise EnvironmentTrouble(
-                f"{(project / name).parent} is a link out of the project: writing there would "
-                "change other files. Put a real folder in its place, then start again. "
-                "Nothing was changed."
-            )
-    return todo
-
-
-def _same(source: Path, target: Path) -> bool:
-    """Whether both are there and alike, bytes and executable bit; a link is like nothing."""
-    if target.is_symlink() or not target.is_file() or not source.is_file():
+def _same(one: Path, other: Path) -> bool:
+    """Whether two snapshots have the same file, bytes and executable bit alike."""
+    if not one.is_file():
         return False
-    same_mode = is_executable(source) == is_executable(target)
-    return same_mode and source.read_bytes() == target.read_bytes()
-
-
-def _carry_out(home: Home, step: Step, todo: dict[str, str], project: Path) -> None:
-    """Back up, then write file by file, each in one move. Raises EnvironmentTrouble."""
-    saved = None
-    if set(todo.values()) != {"new"}:
-        saved = home.shown(back_up(home, project))
-    try:
-        for name, what in todo.items():
-            if what == "removed":
-                (project / name).unlink()
-            else:
-                copy_file(home.folder(step) / name, project / name)
-    except OSError as error:
-        kept = f" The project as it was is in {saved}." if saved else ""
-        raise EnvironmentTrouble(
-            f"{error.strerror or error} ({error.filename}): some files were not put in place. "
-            f"None is half-written.{kept} The same command again finishes it."
-        ) from error
-    if saved:
-        say(f"Your project as it was: {saved}")
+    return (
+        is_executable(one) == is_executable(other)
+        and one.read_bytes() == other.read_bytes()
+    )
 
 
 def _left(gift: Gift) -> Sequence[str]:
