@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Sequence
 
 from course.files import write_text
-from course.outline import page_of
+from course.outline import address_of_page, page_of
 from workshop.commands.steps import position, table
 from workshop.home import Home
+from workshop.pages.live import PORT
 from workshop.progress import Progress
 
 
@@ -107,7 +108,7 @@ def picture(home: Home) -> list[str]:
         *table(begun, colour=False, columns=80).splitlines(),
         "",
         position(begun),
-        f"  read   steps/{second.slug}/README.md",
+        f"  read   http://127.0.0.1:{PORT}/{address_of_page(second)}",
         "  edit   workspace/",
         "  check  python3 tutorial.py check",
         "```",
