@@ -6,7 +6,6 @@ the machine is refused and noted; `Visit.outside` must be empty at the end of ev
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import shutil
@@ -18,18 +17,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import pytest
 
 from course import ROOT
+from tests.needs import lacking, needs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LOCAL = {"127.0.0.1", "localhost"}
 # What a copy of the repository needs to run the command and build the pages.
@@ -38,28 +37,12 @@ PARTS += ("mkdocs.yml", "requirements.txt")
 SECONDS = 120
 
 
-def lacking(text: str) -> None:
-    """A test cannot run here: a failure in CI, a skip with words elsewhere."""
-    if IN_CI:
-        pytest.fail(text)
-    pytest.skip(text)
-
-
-def needs(module: str) -> ModuleType:
-    """Import what a test needs and learners may not have."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError:
-        lacking(f"the package {module} is not installed")
-        raise
-
-
 def chromium() -> str:
     """The system's Chromium."""
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if found is None:
         lacking("Chromium was not found; on Debian and Ubuntu: apt-get install chromium")
-    return str(found)
+    return found
 
 
 @dataclass

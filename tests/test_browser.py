@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import http.server
+import itertools
 import os
 import re
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import course
 from course import ROOT
+from course.files import copy_tree, files_of
 from course.processes import free_port
 from tests.browser import Tool, Visit, browser, catch_up, checkout, needs, use_step, visits
 
@@ -302,6 +306,66 @@ def test_dark_mode_is_kept(plain: str, visits: Callable[..., Visit]) -> None:
     seen.page.goto(plain + PAGE)
 
     assert seen.page.get_attribute("body", "data-md-color-scheme") == "slate"
+
+
+def test_any_two_steps_are_compared(
+    plain: str, visits: Callable[..., Visit], tmp_path: Path
+) -> None:
+    """What the page draws of a pair turns the one step into the other; nothing complains."""
+    seen = visits()
+    for a, b in itertools.combinations(course.steps(), 2):
+        seen.page.goto(f"{plain}diff/#{a.number}-{b.number}")
+        seen.page.wait_for_selector(f".drawn p:has-text('diff {a.number} {b.number}')")
+        shown = seen.page.eval_on_selector_all(
+            ".drawn pre code", "blocks => blocks.map((block) => block.textContent).join('')"
+        )
+        project = tmp_path / f"{a.number}-{b.number}"
+        copy_tree(a.folder, project)
+        subprocess.run(
+            ["git", "apply", "-"],
+            input=shown.encode(),
+            cwd=project,
+            check=True,
+            env=os.environ | {"GIT_CEILING_DIRECTORIES": str(tmp_path)},
+        )
+        for path in set(files_of(b.folder)) - {"README.md"}:
+            wanted = (b.folder / path).read_bytes()
+            assert not wanted or (project / path).read_bytes() == wanted, path
+
+    assert seen.complaints == []
+
+
+def test_compared_steps_are_chosen_and_linked(
+    plain: str, visits: Callable[..., Visit]
+) -> None:
+    """By two lists, side by side or not, and by an address that may name a file."""
+    seen = visits()
+    path = "backend/numeneon/settings.py"
+    seen.page.goto(f"{plain}diff/?view=side#1-2/{path}")
+    seen.page.wait_for_selector(".drawn .side")
+    assert seen.page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    assert path in seen.page.evaluate("document.activeElement.textContent")
+
+    seen.page.focus("select[name=from]")
+    seen.page.select_option("select[name=from]", "4")
+    seen.page.wait_for_selector(".drawn p:has-text('diff 4 5')")
+
+    assert seen.page.evaluate("location.hash") == "#4-5"
+    assert seen.page.evaluate("document.activeElement.name") == "from"
+    assert "asgi.py" in seen.text(".drawn .tree")
+    seen.page.check("input[name=view] >> nth=0")
+    assert seen.page.query_selector(".drawn .side") is None
+    assert "view=" not in seen.page.url
+
+
+def test_differences_without_scripts(plain: str, visits: Callable[..., Visit]) -> None:
+    """The neighbours' are there, folded, each at its own address."""
+    seen = visits(java_script_enabled=False)
+    seen.page.goto(f"{plain}diff/#4-5")
+
+    assert seen.page.locator("details.pair").count() == len(course.steps()) - 1
+    seen.page.locator("[id='4-5'] > summary").click()
+    assert "WebsocketDenier" in seen.page.locator("[id='4-5'] pre").first.inner_text()
 
 
 def test_search_by_keyboard(plain: str, visits: Callable[..., Visit]) -> None:

@@ -1,6 +1,5 @@
 """The steps share nothing at run time and stay consistent: what a snapshot may differ in."""
 
-import difflib
 import re
 from fnmatch import fnmatch
 from pathlib import Path
@@ -10,6 +9,8 @@ import pytest
 import course
 from checks.items import items_of
 from course.source import extract
+from tools.site import differences
+from tools.site.differences import Change
 
 STEPS = course.steps()
 LATER = STEPS[1:]
@@ -22,9 +23,10 @@ SECRET = re.compile(r"""(SECRET_KEY|PASSWORD|TOKEN)\s*=\s*["'][^"']{8,}["']|BEGI
 
 
 def texts(step: course.Step) -> dict[str, str]:
-    """Every file of a step: its path below the folder, and its text."""
+    """Every file of a step: its path below the folder, and its text with the line endings
+    that it has."""
     return {
-        path.relative_to(step.folder).as_posix(): path.read_text("utf-8")
+        path.relative_to(step.folder).as_posix(): path.read_bytes().decode("utf-8")
         for path in sorted(step.folder.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
@@ -32,32 +34,18 @@ def texts(step: course.Step) -> dict[str, str]:
 
 def free(path: str) -> bool:
     """README and tests go with every step."""
-    return path == "README.md" or "/tests/" in path
+    return differences.is_readme(path) or differences.is_test(path)
 
 
-def changes(step: course.Step) -> dict[str, tuple[str, str]]:
-    """The paths that differ from the step before, with the text before and after."""
-    before, after = texts(course.step(step.number - 1)), texts(step)
-    return {
-        path: (before.get(path, ""), after.get(path, ""))
-        for path in before.keys() | after.keys()
-        if before.get(path) != after.get(path)
-    }
-
-
-def hunks(before: str, after: str) -> list[tuple[list[str], list[str]]]:
-    """What was removed and what was put there instead, hunk by hunk."""
-    old, new = before.splitlines(), after.splitlines()
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    return [
-        (old[a:b], new[c:d]) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"
-    ]
+def code_changes(step: course.Step) -> list[Change]:
+    """What a step changes besides its tests; READMEs are no part of it."""
+    return [c for c in differences.changes_of(step) if not free(c.path)]
 
 
 @pytest.mark.parametrize("step", LATER, **by_slug)
 def test_step_touches_what_it_declares(step):
     """A step changes only the paths that the course lists for it."""
-    touched = [path for path in changes(step) if not free(path)]
+    touched = [change.path for change in code_changes(step)]
 
     strays = [path for path in touched if not any(fnmatch(path, p) for p in step.touches)]
     assert strays == []
@@ -66,23 +54,18 @@ def test_step_touches_what_it_declares(step):
 @pytest.mark.parametrize("step", LATER, **by_slug)
 def test_step_keeps_its_budget(step):
     """A step adds no more lines than the course allows it."""
-    added = sum(
-        len(new)
-        for path, (before, after) in changes(step).items()
-        if not free(path)
-        for _, new in hunks(before, after)
-    )
-
-    assert added <= step.adds
+    assert sum(change.added for change in code_changes(step)) <= step.adds
 
 
 @pytest.mark.parametrize("step", LATER, **by_slug)
 def test_step_does_not_reformat(step):
     """No hunk of a step changes nothing but white space."""
-    for path, (before, after) in changes(step).items():
-        for old, new in hunks(before, after):
+    for change in differences.changes_of(step):
+        for hunk in change.hunks:
+            old = change.old[hunk.old_first : hunk.old_last]
+            new = change.new[hunk.first : hunk.last]
             squeezed = ["".join("".join(lines).split()) for lines in (old, new)]
-            assert squeezed[0] != squeezed[1] or not squeezed[0], f"{path}: {new}"
+            assert squeezed[0] != squeezed[1] or not squeezed[0], f"{change.path}: {new}"
 
 
 @pytest.mark.parametrize("step", LATER, **by_slug)
@@ -114,7 +97,7 @@ def test_requirements_are_pinned(step):
 @pytest.mark.parametrize("step", LATER, **by_slug)
 def test_manage_py_is_the_same_everywhere(step):
     """A file that no step teaches does not change."""
-    assert "backend/manage.py" not in changes(step)
+    assert "backend/manage.py" not in [c.path for c in differences.changes_of(step)]
 
 
 @pytest.mark.parametrize("step", LATER, **by_slug)
@@ -131,7 +114,7 @@ def test_step_holds_no_litter_and_no_secret(step):
     """A step is what its readers should see, and nothing that production could run with."""
     for path, text in texts(step).items():
         assert not LITTER.search(path), path
-        assert not free(path) or "\r" not in text
+        assert "\r" not in text, path
         if not free(path) and path != "backend/conftest.py":
             assert not SECRET.search(text), path
 

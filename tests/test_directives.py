@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import re
 import subprocess
@@ -96,9 +97,9 @@ def test_whole_file_is_shown() -> None:
     """The block holds the file, and the lines that are new in it are marked."""
     info, content = fence_of(made(ROUTING))
 
-    assert content == (STEPS[5].folder / "backend/notifications/routing.py").read_text(
-        "utf-8"
-    )
+    assert content == (
+        course.step("asgi").folder / "backend/notifications/routing.py"
+    ).read_text("utf-8")
     assert 'hl_lines="3 11 12"' in info
 
 
@@ -341,8 +342,9 @@ def test_region_that_is_not_there_is_refused(path: str, name: str, said: str) ->
         ("@diff step=00-rest-api", "nothing to compare with"),
         ("@diff step=05-asgi path=build.sh", "what changes is: backend/notifications/"),
         ("@tests step=01-installation", "changes no tests"),
+        ("@given step=01-installation", "gives no files"),
         ("@checklist", "it needs step"),
-        ("@compare a=05-asgi b=05-asgi", "do not differ"),
+        ("@compare a=05-asgi", "it does not take a"),
     ],
 )
 def test_reference_to_nothing_is_refused(line: str, said: str) -> None:
@@ -412,6 +414,16 @@ def test_tests_of_a_step_are_shown_whole() -> None:
     assert "def test_http_goes_to_django" in one
 
 
+def test_given_files_are_listed_with_their_command() -> None:
+    """Each folded, below what puts them into the project."""
+    step = course.step("asgi")
+    text = made(f"@given step={step.slug}")
+    given = [c.path for c in differences.changes_of(step) if step.gives(c.path)]
+
+    assert f"$ python3 tutorial.py give {step.number}" in text
+    assert re.findall(r'tests "<code>([^<]+)</code>', text) == given
+
+
 # Checklists
 
 
@@ -442,9 +454,10 @@ def test_events_are_those_of_the_contract() -> None:
     )
     assert "| `new_post` | `id`, `author{id, username}`, `content`, `created_at` |" in text
     assert "| `connection_established` | `message`, `user_id` |" in text
-    assert "| [`events.new-post`](checks.md#04-emit-events) | step 4 |" in text
-    assert text.count("| step 4 |") == 4
-    assert text.count("| step 3 |") == 2
+    last = course.step("emit-events")
+    assert f"| [`events.new-post`](checks.md#{last.slug}) | step {last.number} |" in text
+    assert text.count(f"| step {last.number} |") == 4
+    assert text.count(f"| step {course.step('notifications-app').number} |") == 2
 
 
 def test_close_codes_are_those_of_the_contract() -> None:
@@ -539,13 +552,17 @@ def test_acronyms_are_explained(tmp_path: Path) -> None:
 # Comparing two steps
 
 
-@pytest.mark.parametrize(("a", "b"), [(0, 6), (2, 4), (4, 5)])
-def test_compared_steps_can_be_patched(a: int, b: int, tmp_path: Path) -> None:
-    """What such a page shows, put together, turns the one step into the other."""
-    text = made(f"@compare a={STEPS[a].slug} b={STEPS[b].slug}")
-    blocks = re.findall(r"<pre><code>(.*?)</code></pre>", text, re.DOTALL)
+@pytest.mark.parametrize("number", range(1, len(STEPS)))
+def test_neighbours_can_be_patched(number: int, tmp_path: Path) -> None:
+    """What the page shows of two neighbours turns the one step into the other."""
+    a, b = STEPS[number - 1], STEPS[number]
+    text = made("@compare")
+    pair = text.partition(f'<details id="{compare.anchor(a, b)}"')[2].partition(
+        "</details>"
+    )
+    blocks = re.findall(r"<pre><code>(.*?)</code></pre>", pair[0], re.DOTALL)
     patch = "".join(html.unescape(re.sub(r"</?span[^>]*>", "", block)) for block in blocks)
-    copy_tree(STEPS[a].folder, tmp_path / "project")
+    copy_tree(a.folder, tmp_path / "project")
 
     subprocess.run(
         ["git", "apply", "--unidiff-zero", "-"],
@@ -555,30 +572,49 @@ def test_compared_steps_can_be_patched(a: int, b: int, tmp_path: Path) -> None:
         env=os.environ | {"GIT_CEILING_DIRECTORIES": str(tmp_path)},
     )
 
-    for path in files_of(STEPS[b].folder):
-        wanted = (STEPS[b].folder / path).read_bytes()
+    for path in files_of(b.folder):
+        wanted = (b.folder / path).read_bytes()
         if not differences.is_readme(path) and wanted:
             assert (tmp_path / "project" / path).read_bytes() == wanted, path
 
 
-def test_compared_files_are_linked_and_counted() -> None:
-    """A tree with counts; tests come last and folded."""
-    text = made("@compare a=04-emit-events b=05-asgi")
+def test_versions_are_all_that_any_pair_needs() -> None:
+    """The edits make each file of each step that is not the same everywhere."""
+    data = compare.versions(STEPS)
+    known = {path: history for path, _, history in data["files"]}
 
-    assert re.findall(r'href="#([^"]+)"', text) == re.findall(
-        r'<details id="([^"]+)"', text
-    )
-    assert '<a href="#file-backend-numeneon-asgi-py">asgi.py</a>' in text
-    assert text.rindex(" open>") < text.index('<details id="file-backend-numeneon-tests')
+    for step in STEPS:
+        for path in set(files_of(step.folder)) - {"README.md"}:
+            if path in known:
+                made_of_it = version(known[path], step.number)
+            else:
+                made_of_it = (differences.text_of(STEPS[0], path) or "").splitlines()
+            assert made_of_it == (step.folder / path).read_text("utf-8").splitlines(), path
+        for path in set(known) - set(files_of(step.folder)):
+            assert version(known[path], step.number) is None
+
+
+def version(history: list, step: int) -> list[str] | None:
+    """The lines that a file has after a step, as assets/compare.js makes them."""
+    lines: list[str] | None = None
+    for since, edits in history:
+        if since <= step:
+            old, lines = lines or [], None if edits is None else list(lines or [])
+            for at, gone, come in reversed(edits or []):
+                assert lines is not None and at + gone <= len(old)
+                lines[at : at + gone] = come
+    return lines
+
+
+def test_tests_are_compared_last_and_data_end_no_script() -> None:
+    """A file that holds the end of a script is data like any other."""
+    text = made("@compare")
+    data = text.partition('<script type="application/json">')[2].partition("</script>")[0]
+    tests = [is_test for _, is_test, _ in json.loads(data)["files"]]
+
+    assert tests == sorted(tests)
+    assert "<" not in data
     assert "\n\n" not in text.strip()
-
-
-def test_index_has_every_pair() -> None:
-    """Each pair once, the earlier step first."""
-    text = made("@compare-index")
-    pairs = [(a, b) for a in range(len(STEPS)) for b in range(a + 1, len(STEPS))]
-
-    assert re.findall(r"\]\(([\d-]+\.md)\)", text) == [compare.file_name(*p) for p in pairs]
 
 
 def test_listing_knows_its_change() -> None:

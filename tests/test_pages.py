@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import course
-from checks.items import items_of
+from checks.items import Item, items_of
 from course import Step
-from tools import diff_pages
+from course.outline import page_of
 from tools.site import differences, shown
+from tools.site.facts import page_text
 from tools.site.pages import Directive, Fence, Heading, parse, words_of
 
 DOCS = course.ROOT / "docs"
 STEPS = course.steps()
 LATER = STEPS[1:]
+# The pages that teach: a step's, or those of its parts, each as the step with its part.
+PAGES = [replace(step, part=part) for step in STEPS for part in step.parts or (None,)]
 by_slug = {"ids": lambda step: step.slug}
+by_label = {"ids": lambda page: f"{page.slug}-{page.label}"}
 ORDER = ["Goal", "Start", "Change", "Run", "Check", "If it fails", "Try it", "Next"]
 WORDS = re.compile(r"\b(simply|just|easy|easily|obviously)\b", re.IGNORECASE)
 
@@ -25,15 +30,25 @@ WORDS = re.compile(r"\b(simply|just|easy|easily|obviously)\b", re.IGNORECASE)
 INCIDENTAL: dict[tuple[str, str], str] = {}
 
 
-def text_of(step: Step) -> str:
-    """A step's page as it was written."""
-    return (DOCS / "steps" / f"{step.slug}.md").read_text("utf-8")
+def text_of(page: Step) -> str:
+    """A page that teaches, what the list of steps says filled in."""
+    return page_text(DOCS / f"{page_of(page, page.part)}.md")
 
 
-def headings(step: Step, level: int) -> list[Heading]:
+def lesson_of(step: Step) -> str:
+    """All that the pages of a step say, one after the other."""
+    return "\n".join(text_of(page) for page in PAGES if page == step)
+
+
+def headings(page: Step, level: int) -> list[Heading]:
     """The headings of a page, at one level."""
-    blocks = parse(text_of(step))
+    blocks = parse(text_of(page))
     return [b for b in blocks if isinstance(b, Heading) and b.level == level]
+
+
+def items_of_page(page: Step) -> tuple[Item, ...]:
+    """The items that a page ends with."""
+    return items_of(page.number, page.part.number if page.part else None)
 
 
 def kind(title: str) -> str:
@@ -46,7 +61,7 @@ def test_every_changed_line_is_shown(step: Step) -> None:
     """What differs between two steps is on the page of the later one."""
     incidental = {path for slug, path in INCIDENTAL if slug == step.slug}
 
-    missing = shown.missing(text_of(step), step)
+    missing = shown.missing(lesson_of(step), step)
 
     assert {path: lines for path, lines in missing.items() if path not in incidental} == {}
 
@@ -66,7 +81,7 @@ def test_incidental_files_are_few_and_do_change(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize("step", LATER, **by_slug)
 def test_edits_of_a_page_make_the_step(step: Step) -> None:
     """Whoever makes the edits that a page shows has the step's files, byte for byte."""
-    ranges = shown.ranges(text_of(step), step)
+    ranges = shown.ranges(lesson_of(step), step)
 
     for change in differences.changes_of(step):
         if (step.slug, change.path) not in INCIDENTAL:
@@ -74,10 +89,10 @@ def test_edits_of_a_page_make_the_step(step: Step) -> None:
             assert made == (change.after or ""), change.path
 
 
-@pytest.mark.parametrize("step", STEPS, **by_slug)
-def test_code_comes_from_the_steps(step: Step) -> None:
+@pytest.mark.parametrize("page", PAGES, **by_label)
+def test_code_comes_from_the_steps(page: Step) -> None:
     """No Python is pasted into a page, except what is wrong on purpose."""
-    fences = [block for block in parse(text_of(step)) if isinstance(block, Fence)]
+    fences = [block for block in parse(text_of(page)) if isinstance(block, Fence)]
 
     pasted = [
         f"line {fence.line}"
@@ -88,81 +103,97 @@ def test_code_comes_from_the_steps(step: Step) -> None:
     assert pasted == []
 
 
-@pytest.mark.parametrize("step", STEPS, **by_slug)
-def test_references_are_of_the_step_itself(step: Step) -> None:
+@pytest.mark.parametrize("page", PAGES, **by_label)
+def test_references_are_of_the_step_itself(page: Step) -> None:
     """A page shows its own step; of another one only what is marked `plain`."""
-    directives = [block for block in parse(text_of(step)) if isinstance(block, Directive)]
+    directives = [block for block in parse(text_of(page)) if isinstance(block, Directive)]
 
     for directive in directives:
-        named = directive.values.get("step", step.slug)
-        assert named == step.slug or "plain" in directive.words, directive.text
+        named = directive.values.get("step", page.slug)
+        assert named == page.slug or "plain" in directive.words, directive.text
 
 
-@pytest.mark.parametrize("step", STEPS, **by_slug)
-def test_headings_have_their_order(step: Step) -> None:
+@pytest.mark.parametrize("page", PAGES, **by_label)
+def test_headings_have_their_order(page: Step) -> None:
     """Whoever knows one page finds their way on every other."""
-    found = [kind(heading.title) for heading in headings(step, 2)]
+    found = [kind(heading.title) for heading in headings(page, 2)]
 
     once = [name for number, name in enumerate(found) if found[:number][-1:] != [name]]
     assert once == ORDER
     assert 1 <= found.count("Change") <= 4
 
 
-@pytest.mark.parametrize("step", STEPS, **by_slug)
-def test_title_and_time_are_the_course_s(step: Step) -> None:
+@pytest.mark.parametrize("page", PAGES, **by_label)
+def test_title_and_time_are_the_course_s(page: Step) -> None:
     """The page is called and takes what course.toml says."""
-    titles = [heading.title for heading in headings(step, 1)]
+    titles = [heading.title for heading in headings(page, 1)]
 
-    assert titles == [f"Step {step.number}: {step.title}"]
-    assert re.search(rf"\b{step.minutes} minutes\b", text_of(step)[:600])
+    assert titles == [f"Step {page.label}: {page.heading}"]
+    if page.part is None:
+        assert re.search(rf"\b{page.minutes} minutes\b", text_of(page)[:600])
+    else:
+        first = next(b for b in parse(text_of(page)) if isinstance(b, Directive))
+        assert first.text == f"@part step={page.slug} part={page.part.number}"
 
 
-@pytest.mark.parametrize("step", STEPS, **by_slug)
-def test_sections_that_checks_name_are_there(step: Step) -> None:
+def test_overviews_of_parts_lead_to_them() -> None:
+    """A step in parts has a first page with its title, its time and the list of its parts."""
+    for step in STEPS:
+        if step.parts:
+            text = page_text(DOCS / f"{page_of(step)}.md")
+            assert text.startswith(f"# Step {step.number}: {step.title}\n")
+            assert f"{step.minutes} minutes" in text
+            assert f"@parts step={step.slug}" in text.splitlines()
+
+
+@pytest.mark.parametrize("page", PAGES, **by_label)
+def test_sections_that_checks_name_are_there(page: Step) -> None:
     """The place that an item tells a learner to read exists."""
-    sections = [*headings(step, 2), *headings(step, 3)]
+    sections = [*headings(page, 2), *headings(page, 3)]
     anchors = {s.anchor or s.title.lower().replace(" ", "-") for s in sections}
     numbers = [s.anchor for s in sections if kind(s.title) == "Change"]
 
-    assert {item.docs.partition("#")[2] for item in items_of(step.number)} <= anchors
+    assert {item.docs.partition("#")[2] for item in items_of_page(page)} <= anchors
     assert numbers == [f"change-{number}" for number in range(1, len(numbers) + 1)]
 
 
-@pytest.mark.parametrize("step", STEPS, **by_slug)
-def test_page_has_a_reader_s_length(step: Step) -> None:
+@pytest.mark.parametrize("page", PAGES, **by_label)
+def test_page_has_a_reader_s_length(page: Step) -> None:
     """Between 800 and 1500 words, commands, outputs and checklist included, code left out."""
-    fences = [block for block in parse(text_of(step)) if isinstance(block, Fence)]
+    fences = [block for block in parse(text_of(page)) if isinstance(block, Fence)]
     spoken = [line for f in fences if f.language in {"console", "text"} for line in f.lines]
-    checklist = [item.title for item in items_of(step.number)]
+    checklist = [item.title for item in items_of_page(page)]
 
-    words = words_of(text_of(step)) + " ".join([*spoken, *checklist]).split()
+    words = words_of(text_of(page)) + " ".join([*spoken, *checklist]).split()
 
-    least = 800 if step.minutes >= 20 else 600
+    least = 800 if (page.part or page).minutes >= 20 else 600
     assert least <= len(words) <= 1500
 
 
-@pytest.mark.parametrize("step", STEPS, **by_slug)
-def test_checklist_and_difference_are_on_the_page(step: Step) -> None:
+@pytest.mark.parametrize("page", PAGES, **by_label)
+def test_checklist_and_difference_are_on_the_page(page: Step) -> None:
     """Each page ends with its checks, and links what changed."""
-    directives = [block for block in parse(text_of(step)) if isinstance(block, Directive)]
+    directives = [block for block in parse(text_of(page)) if isinstance(block, Directive)]
     names = [directive.name for directive in directives]
 
     assert names.count("checklist") == 1
-    assert step.number == 0 or "diff" in names
+    last = page.parts[-1:] in ((), (page.part,))
+    assert page.number == 0 or not last or "diff" in names
 
 
-@pytest.mark.parametrize("step", STEPS, **by_slug)
-def test_page_brings_few_new_terms(step: Step) -> None:
+@pytest.mark.parametrize("page", PAGES, **by_label)
+def test_page_brings_few_new_terms(page: Step) -> None:
     """At most three terms are new on a page."""
-    earlier = "".join(text_of(each) for each in STEPS[: step.number])
-    terms = set(re.findall(r"glossary\.md#([\w-]+)", text_of(step)))
+    labels = [each.label for each in PAGES]
+    earlier = "".join(text_of(each) for each in PAGES[: labels.index(page.label)])
+    terms = set(re.findall(r"glossary\.md#([\w-]+)", text_of(page)))
 
     assert len(terms - set(re.findall(r"glossary\.md#([\w-]+)", earlier))) <= 3
 
 
 def pages() -> list[Path]:
-    """All pages that somebody has written."""
-    return [page for page in sorted(DOCS.rglob("*.md")) if page.parent.name != "diff"]
+    """All pages."""
+    return sorted(DOCS.rglob("*.md"))
 
 
 @pytest.mark.parametrize(
@@ -176,18 +207,10 @@ def test_nothing_is_called_easy(page: Path) -> None:
 
 
 def test_every_page_of_a_step_has_its_step() -> None:
-    """One page a step, with the step's slug."""
-    names = [page.stem for page in sorted((DOCS / "steps").glob("*.md"))]
-
-    assert names == [step.slug for step in STEPS]
-
-
-def test_every_pair_of_steps_has_its_page() -> None:
-    """`python -m tools.diff_pages` has been run since the steps changed."""
-    there = {
-        page.name: page.read_text("utf-8")
-        for page in (DOCS / "diff").glob("*.md")
-        if page.name != "index.md"
+    """One page per step, with the step's slug, or a folder with one page per part."""
+    names = {
+        page.relative_to(DOCS).with_suffix("").as_posix()
+        for page in (DOCS / "steps").rglob("*.md")
     }
 
-    assert there == diff_pages.pages()
+    assert names == {name for step in STEPS for name in step.pages}

@@ -17,13 +17,14 @@ from tools.player import player
 from tools.player.edits import with_wrong
 from tools.player.player import NotAsShown, Player, Score, Source, play, run_options
 from tools.player.scratch import environment
-from tools.site import listings
+from tools.site import differences, listings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 SOURCES = player.sources()
 MISSING = "no browser in this test"
+SETTINGS = "backend/numeneon/settings.py"
 EDIT = '@code step=01-installation path=requirements.txt region="channels==..redis"\n'
 SAY = """\
 ```console
@@ -61,7 +62,7 @@ def tell(line: str) -> None:
     print(f"\n  {line}", end="", file=sys.stderr, flush=True)
 
 
-def played(text: str, folder: Path, step: int | None = 1) -> Score:
+def played(text: str, folder: Path, step: str | None = "installation") -> Score:
     """Play a page of our own, without a browser."""
     of = None if step is None else course.step(step)
     return play(Source("page.md", text, of), folder / "tutorial", None, MISSING)
@@ -71,27 +72,29 @@ def played(text: str, folder: Path, step: int | None = 1) -> Score:
 
 
 @pytest.mark.played
-@pytest.mark.parametrize("page", SOURCES, ids=lambda page: page.name)
+@pytest.mark.parametrize("pages", player.lessons(), ids=lambda pages: pages[0].name)
 def test_page_is_as_it_says(
-    page: Source,
+    pages: list[Source],
     tmp_path: Path,
     request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
     record_property: Callable[[str, object], None],
 ) -> None:
     """Its edits make the step, its commands do what it shows, and no block stays unread."""
-    needs_browser = any("browser" in run_options(f).words for f in player.fences(page))
+    blocks = [fence for page in pages for fence in player.fences(page)]
+    needs_browser = any("browser" in run_options(fence).words for fence in blocks)
     chrome, why_not = (
         request.getfixturevalue("windows") if needs_browser else (None, MISSING)
     )
 
-    score = play(page, tmp_path / "tutorial", chrome, why_not)
+    scores = player.play_in_turn(pages, tmp_path / "tutorial", chrome, why_not)
 
-    record_property("played", str(score))
+    record_property("played", "\n".join(map(str, scores)))
     with capsys.disabled():
-        tell(str(score))
-    assert score.blocks == len(player.fences(page))
-    assert chrome is None or score.unplayed == []
+        for score in scores:
+            tell(str(score))
+    assert sum(score.blocks for score in scores) == len(blocks)
+    assert chrome is None or not any(score.unplayed for score in scores)
 
 
 def test_pages_of_steps_skip_next_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,6 +195,18 @@ def test_commands_find_nothing_that_steers_them(monkeypatch: pytest.MonkeyPatch)
 # Edits
 
 
+def test_given_files_come_by_their_command(tmp_path: Path) -> None:
+    """`@given` is played: the command puts in place what the page need not show otherwise."""
+    step = course.step("settings")
+    text = f"@given step={step.slug}\n@diff step={step.slug} path={SETTINGS}\n"
+
+    score = played(text, tmp_path, step.slug)
+
+    given = [c.path for c in differences.changes_of(step) if step.gives(c.path)]
+    assert given
+    assert str(score) == f"page.md: 0 played, {len(given) + 1} edits, 0 skipped"
+
+
 def test_wrong_code_stands_where_the_right_one_will() -> None:
     """What is wrong on purpose takes the place of its symbol, and nothing else moves."""
     values = {
@@ -271,7 +286,7 @@ def test_browser_window_prints_what_is_shown(
     block = "@run browser window=bob\n```js\n{}\n```\n"
     text = EDIT + SERVER + block.format("n = await 41;")
     text += block.format("console.log(n + 1)") + "```text\n{}\n```\n"
-    step = course.step(1)
+    step = course.step("installation")
 
     score = play(Source("page.md", text.format(42), step), tmp_path / "a", chrome)
 

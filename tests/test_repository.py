@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tools import newest
+from workshop.authoring import generated
 from workshop.commands import doctor
-from workshop.commands.steps import table
 from workshop.home import here
-from workshop.progress import Progress
 
 ROOT = here().root
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(\[[^\]]+\])?==([^\s;#\\]+)", re.MULTILINE)
@@ -64,26 +65,35 @@ def test_lock_is_installed_here() -> None:
     assert doctor._packages(here()).found.startswith("all ")
 
 
-def test_readme_lists_the_steps() -> None:
-    """The table is course.toml's, and the picture what the command prints."""
-    readme = (ROOT / "README.md").read_text("utf-8")
+def test_generated_blocks_are_up_to_date() -> None:
+    """README.md and mkdocs.yml say what course.toml does; `new-step` writes them anew."""
+    for name, text in generated.wanted(here()).items():
+        assert (ROOT / name).read_text("utf-8") == text, f"{name}: run new-step"
 
-    for step in here().steps:
-        page = f"steps/{step.slug}/README.md"
-        assert f"| [{step.slug[:2]} {step.title}]({page}) | {step.minutes} |" in readme
 
-    first = here().steps[0]
-    verdicts = {first.slug: {item.id: "passed" for item in here().checklist(first)}}
-    begun = Progress(here(), here().workspace, verdicts)
-    assert table(begun, colour=False) in readme
+def test_stale_block_is_written_anew(tmp_path: Path) -> None:
+    """Only what is between the marks; a file without them is an error, not a silent one."""
+    home = replace(here(), root=tmp_path)
+    for name in ("README.md", "mkdocs.yml"):
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    text = (tmp_path / "README.md").read_text("utf-8")
+    stale = text.replace(f"| {home.steps[0].minutes} |", "| 999 |")
+    (tmp_path / "README.md").write_text(stale, "utf-8")
+
+    assert generated.refresh(home) == ["README.md"]
+    assert (tmp_path / "README.md").read_text("utf-8") == text
+    (tmp_path / "README.md").write_text(text.replace("steps: table", "table"), "utf-8")
+    with pytest.raises(generated.NoPlace, match="steps: table"):
+        generated.refresh(home)
 
 
 def test_readme_is_one_screen() -> None:
-    """What it is, two commands, a picture, the table."""
-    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    """What it is, two commands, a picture, the table; the list of steps may be longer."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    own = re.sub(r"(?ms)^<!-- steps: \w+,.*?^<!-- steps: end -->$", "", text)
 
-    assert len(lines) <= 65
-    assert "python3 tutorial.py test" in "\n".join(lines)
+    assert len(own.splitlines()) <= 45
+    assert "python3 tutorial.py test" in own
 
 
 @pytest.mark.parametrize("name", ["README.md", "workshop", "tutorial.py"])

@@ -16,10 +16,11 @@ import pytest
 
 import course
 from checks.items import items_of
-from tests.conftest import IN_CI
+from tests.needs import interpreter_with, needs
 
 ROOT = course.ROOT
 SECONDS = 5
+MOST_BYTES_OF_DIFFERENCES = 400_000
 STEPS = course.steps()
 # What a page loads by itself, as opposed to what a reader may follow.
 LOADS = {
@@ -114,22 +115,10 @@ def run(
     )
 
 
-def need(module: str, python: str | None = None) -> str:
-    """The interpreter that has a generator: a failure in CI if none has, else a skip."""
-    for candidate in filter(None, [python, sys.executable]):
-        found = subprocess.run([candidate, "-c", f"import {module}"], capture_output=True)
-        if found.returncode == 0:
-            return candidate
-    text = f"{module} is not installed here, so the site was not built with it"
-    if IN_CI:
-        pytest.fail(text)
-    pytest.skip(text)
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as MkDocs builds it, without a warning."""
-    need("mkdocs")
+    needs("mkdocs")
     folder = copy_of_sources(tmp_path_factory.mktemp("mkdocs"))
     before = os.times()
     done = run_mkdocs(folder)
@@ -290,7 +279,7 @@ def test_reference_to_nothing_ends_the_build(
     generator: str, line: str, tmp_path: Path
 ) -> None:
     """With an exit status, the line, and what there is instead."""
-    python = need(generator, os.environ.get("ZENSICAL_PYTHON"))
+    python = interpreter_with(generator, [os.environ.get("ZENSICAL_PYTHON")])
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "index.md").write_text(f"# Title\n\n{line}\n", "utf-8")
     settings = (ROOT / "mkdocs.yml").read_text("utf-8")
@@ -305,10 +294,18 @@ def test_reference_to_nothing_ends_the_build(
     assert "there are: " in said
 
 
+def test_page_of_differences_is_light(site: Path) -> None:
+    """One page for all pairs of steps, and what they need of each text once."""
+    page = site / "diff" / "index.html"
+
+    assert [path.name for path in page.parent.iterdir()] == ["index.html"]
+    assert page.stat().st_size < MOST_BYTES_OF_DIFFERENCES
+
+
 @pytest.fixture(scope="module")
 def zensical_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same sources as Zensical builds them."""
-    python = need("zensical", os.environ.get("ZENSICAL_PYTHON"))
+    python = interpreter_with("zensical", [os.environ.get("ZENSICAL_PYTHON")])
     folder = copy_of_sources(tmp_path_factory.mktemp("zensical"))
     done = run(python, "zensical", folder)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -336,9 +333,10 @@ def parts(page: Path) -> dict[str, list[str]]:
         "folded": re.findall(r'<details class="(\w+)', text),
         "wrong": re.findall(r"Wrong on purpose", text),
         "marked": re.findall(r'class="hll"', text),
-        "files": re.findall(
-            r'<details class="file" id="([^"]+)"|<details id="([^"]+)"', text
+        "pairs": re.findall(
+            r'<details class="pair" id="([^"]+)"|<details id="([^"]+)"', text
         ),
+        "versions": re.findall(r'<script type="application/json">(.*?)</script>', text),
         "rows": re.findall(r"<tr>", text),
     }
 
@@ -351,7 +349,17 @@ def test_zensical_renders_the_same(site: Path, zensical_site: Path) -> None:
         p.relative_to(zensical_site) for p in zensical_site.rglob("index.html")
     } == pages
     found = {page: parts(site / page) for page in pages}
-    for kind in ("captions", "code", "items", "folded", "wrong", "marked", "files", "rows"):
+    for kind in (
+        "captions",
+        "code",
+        "items",
+        "folded",
+        "wrong",
+        "marked",
+        "pairs",
+        "versions",
+        "rows",
+    ):
         assert any(kinds[kind] for kinds in found.values()), kind
     for page in sorted(pages):
         assert parts(zensical_site / page) == found[page], page

@@ -37,11 +37,13 @@ COMMANDS = (
     "hint",
     "diff",
     "catch-up",
+    "give",
     "reset",
     "restore",
     "run",
     "steps",
     "doctor",
+    "new-step",
     "propagate",
     "test",
 )

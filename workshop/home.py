@@ -78,11 +78,18 @@ class Home:
             raise UsageError(str(error)) from error
 
     def checklist(self, step: Step) -> Sequence[Item]:
-        """A step's items; none for a step whose checks are not written yet."""
+        """A step's items, or those of the part that is meant; none if none are written yet."""
         try:
-            return self.items_of(step.number)
+            items = self.items_of(step.number)
         except (ModuleNotFoundError, LookupError):
             return ()
+        if step.part is None:
+            return items
+        return [item for item in items if item.part == step.part.number]
+
+    def items_of_part(self, step: Step) -> list[str]:
+        """The ids to judge where one part of a step is meant; [] for the whole step."""
+        return [item.id for item in self.checklist(step)] if step.part else []
 
     def all_items(self) -> dict[str, tuple[Step, Item]]:
         """Every item of the course by its id, with the step it belongs to."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import course
+from course.outline import Part, address_of_page
 
 if TYPE_CHECKING:
     from checks.harness.harness import Harness
@@ -44,7 +46,8 @@ class Item:
     `docs` is the section of the step's page that explains it, as `steps/SLUG/#anchor`.
     `events` and `close_codes` name what of the contract the item proves; the reference
     pages are made from them. The item holds for projects before step `until`. `prefetch`
-    begins to make what the judge will need while the items before it are judged.
+    begins to make what the judge will need while the items before it are judged. `part` is
+    the part of the step that it belongs to, if the step comes in parts.
     """
 
     id: str
@@ -61,24 +64,30 @@ class Item:
     close_codes: tuple[int, ...] = ()
     handshake: bool = False
     prefetch: tuple[Maker, ...] = ()
+    part: int | None = None
 
 
 class Checklist:
     """Collects a step's items, in the order in which the learner reads them."""
 
     def __init__(
-        self, step: int, prefetch: Iterable[Maker] = (), *, starts_runserver: bool = False
+        self,
+        step: int | str,
+        prefetch: Iterable[Maker] = (),
+        *,
+        starts_runserver: bool = False,
     ) -> None:
-        """`prefetch` makes what every item needs while the first of them are judged.
+        """`step` is its number, or the `__name__` of its module, which ends with the number.
 
-        A checklist that `starts_runserver` has Django's system checks run by it, and saves
+        `prefetch` makes what every item needs while the first of them are judged. A
+        checklist that `starts_runserver` has Django's system checks run by it, and saves
         the time that they would take a second time before the migrations.
         """
-        self.step = step
+        self.step = step if isinstance(step, int) else number_of(step)
         self.prefetch = tuple(prefetch)
         self.starts_runserver = starts_runserver
         self.items: list[Item] = []
-        self._prose = _prose_of(step)
+        self._prose = _prose_of(self.step)
 
     def item(
         self,
@@ -87,7 +96,7 @@ class Checklist:
         needs: Iterable[str] = (),
         parallel: bool = False,
         live: bool = False,
-        until: int | None = None,
+        until: int | str | None = None,
         events: Iterable[str] = (),
         close_codes: Iterable[int] = (),
         handshake: bool = False,
@@ -98,7 +107,8 @@ class Checklist:
         `needs` names the items without which this one cannot be judged. `parallel` items
         take seconds and touch nothing the others use, so they run beside them. `live`
         items judge a deployment that answers at a `--url`; without one they are for a
-        person to do. `until` is the step from which on a later item replaces this one.
+        person to do. `until` is the step from which on a later item replaces this one, by
+        its name or number.
         `events` and `close_codes` are the ones that it proves; `handshake` items prove a
         refusal before the socket opens. `prefetch` makes what this item needs, in the
         background, if it is among the items that are judged. Raises ValueError if the
@@ -112,29 +122,50 @@ class Checklist:
             if id not in self._prose:
                 raise ValueError(f"item {id}: step{self.step:02}.toml does not describe it")
             words = self._prose[id]
+            step = course.step(self.step)
+            part = self._part(step, id)
             item = Item(
                 id,
                 self.step,
                 title,
                 tuple(needs),
-                f"steps/{course.step(self.step).slug}/#{words['section']}",
+                f"{address_of_page(step, part)}#{words['section']}",
                 Hints(words["think"], words["look"], words["code"]),
                 judge,
                 parallel,
                 live,
-                until,
+                None if until is None else course.step(until).number,
                 tuple(events),
                 tuple(close_codes),
                 handshake,
                 tuple(prefetch),
+                part=part.number if part else None,
             )
             self.items.append(item)
             return judge
 
         return register
 
+    def _part(self, step: course.Step, id: str) -> Part | None:
+        """The part of the step that an item belongs to. Raises ValueError."""
+        number = self._prose[id].get("part")
+        if number is None and not step.parts:
+            return None
+        for part in step.parts:
+            if part.number == number:
+                return part
+        raise ValueError(f"item {id}: {number!r} is not a part of step {step.number}")
 
-def _prose_of(step: int) -> dict[str, dict[str, str]]:
+
+def number_of(module: str) -> int:
+    """The number of the step that a module is about: `checks.items.step05`. Raises ValueError."""
+    found = re.search(r"\.step(\d\d)$", module)
+    if found is None:
+        raise ValueError(f"{module!r} is not called after a step")
+    return int(found[1])
+
+
+def _prose_of(step: int) -> dict[str, dict[str, Any]]:
     file = Path(__file__).with_name(f"step{step:02}.toml")
     return tomllib.loads(file.read_text("utf-8"))
 
@@ -155,6 +186,10 @@ def checklist_of(step: int) -> Checklist:
     return checklist
 
 
-def items_of(step: int) -> tuple[Item, ...]:
-    """The items of a step, in the order of its checklist. Raises what checklist_of() does."""
-    return tuple(checklist_of(step).items)
+def items_of(step: int, part: int | None = None) -> tuple[Item, ...]:
+    """The items of a step, or of one of its parts, in the order of its checklist.
+
+    Raises what checklist_of() does.
+    """
+    items = checklist_of(step).items
+    return tuple(item for item in items if part is None or item.part == part)

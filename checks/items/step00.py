@@ -19,7 +19,8 @@ from course.processes import Process
 from course.source import definitions
 
 checklist = Checklist(
-    0, prefetch=[lambda harness: runserver(harness), lambda harness: harness.database()]
+    __name__,
+    prefetch=[lambda harness: runserver(harness), lambda harness: harness.database()],
 )
 item = checklist.item
 

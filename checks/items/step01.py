@@ -38,7 +38,7 @@ def _packages(harness: Harness) -> dict[str, Any]:
     return harness.once("packages", lambda: harness.probe("check_packages", *wanted))
 
 
-checklist = Checklist(1, prefetch=[_packages])
+checklist = Checklist(__name__, prefetch=[_packages])
 item = checklist.item
 
 

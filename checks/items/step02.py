@@ -44,7 +44,7 @@ def _load(harness: Harness) -> Any:
         ) from error
 
 
-checklist = Checklist(2, prefetch=[_settings, lambda harness: runserver(harness)])
+checklist = Checklist(__name__, prefetch=[_settings, lambda harness: runserver(harness)])
 item = checklist.item
 
 

@@ -22,7 +22,7 @@ from checks.items import Checklist
 from course.contract import NOT_AUTHENTICATED, SOCKET_PATH, is_greeting
 
 checklist = Checklist(
-    3,
+    __name__,
     prefetch=[
         lambda harness: stage_of(harness),
         lambda harness: harness.database(),

@@ -20,7 +20,7 @@ from checks.items import Checklist
 from course.contract import EVENTS
 
 checklist = Checklist(
-    4,
+    __name__,
     prefetch=[
         lambda harness: stage_of(harness),
         lambda harness: _stage_without_layer(harness),

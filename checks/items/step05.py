@@ -28,7 +28,7 @@ from checks.items import Checklist
 from course.contract import NOT_AUTHENTICATED, SOCKET_PATH, is_greeting
 
 checklist = Checklist(
-    5,
+    __name__,
     prefetch=[
         lambda harness: daphne(harness),
         lambda harness: harness.database(),

@@ -42,7 +42,7 @@ _PATIENCE = 5.0
 _LONGEST_GOODBYE = 60.0
 _STYLE_SHEET = re.compile(r'href="([^"]+\.css)"')
 
-checklist = Checklist(6)
+checklist = Checklist(__name__)
 item = checklist.item
 
 

@@ -40,6 +40,24 @@ class Edits:
             self._write(path)
         return len(edited)
 
+    def accept(self, directive: Directive) -> tuple[list[str], list[str]]:
+        """Note that a command has put the files of a `@given` in place.
+
+        Gives all of them, and those that are not as they should be. Raises
+        listings.BadReference.
+        """
+        found = shown.ranges(directive.text, self.step)
+        for path, ranges in found.items():
+            self._ranges.setdefault(path, []).extend(ranges)
+        wrong = [path for path in found if self._there(path) != self._changes[path].after]
+        return list(found), wrong
+
+    def _there(self, path: str) -> str | None:
+        try:
+            return (self.workspace / path).read_bytes().decode("utf-8")
+        except FileNotFoundError:
+            return None
+
     def attempt(self, directive: Directive, fence: Fence) -> None:
         """Put what is wrong on purpose in its place, until the page shows the right thing.
 

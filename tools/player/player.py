@@ -12,22 +12,25 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import itertools
 import json
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import course
 from course import ROOT, Step
+from course.outline import page_of
 from course.processes import START_SECONDS, Process, listening, wait_until
 from tools.player import scratch as play_scratch
 from tools.player.browser import NoBrowser, Windows, chromium
 from tools.player.edits import Edits
-from tools.player.matching import contains, matches
+from tools.player.matching import ELLIPSIS, contains, matches
 from tools.player.scratch import Scratch
+from tools.site.blocks import give_command
+from tools.site.facts import page_text
 from tools.site.listings import BadReference
 from tools.site.pages import Block, Directive, Fence, parse
 
@@ -47,11 +50,20 @@ class NotAsShown(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A page: what it is called in messages, its text, the step it teaches if it does."""
+    """A page: what it is called in messages, its text, the step it teaches if it does.
+
+    `step.part` is set if it is the page of one part of the step.
+    """
 
     name: str
     text: str
     step: Step | None = None
+
+    @property
+    def ends_step(self) -> bool:
+        """Whether the workspace is the step's snapshot once the page has been followed."""
+        step = self.step
+        return bool(step and step.part == (step.parts[-1] if step.parts else None))
 
 
 @dataclass
@@ -133,14 +145,22 @@ class Player:
     """One page being played; `browser` is None if there is none, and `why_not` says so."""
 
     def __init__(
-        self, page: Source, scratch: Scratch, browser: Browser | None, why_not: str
+        self,
+        page: Source,
+        scratch: Scratch,
+        browser: Browser | None,
+        why_not: str,
+        edits: Edits | None = None,
     ) -> None:
+        """`edits` are those of the parts of the step before this page."""
         self.page = page
         self.scratch = scratch
         self.score = Score(page.name)
         self._why_not = why_not
         self._windows = Windows(browser, scratch.port) if browser else None
-        self._edits = Edits(page.step, scratch.workspace) if page.step else None
+        self._edits = edits
+        if page.step and edits is None:
+            self._edits = Edits(page.step, scratch.workspace)
         self._folder = scratch.workspace if page.step else scratch.root
         self._server: Process | None = None
         self._output: list[str] | None = None  # of the last command
@@ -198,6 +218,8 @@ class Player:
             self._stop()
         elif self._edits and directive.name in {"code", "diff", "tests"}:
             self.score.edits += self._edits.follow(directive)
+        elif self._edits and directive.name == "given":
+            self._give(directive)
 
     def _play(self, fence: Fence) -> None:
         """Do with a block what it is there for, and count it."""
@@ -220,6 +242,17 @@ class Player:
             self._fail(fence.line, f"@run says nothing about a block of {fence.language!r}")
         else:
             self._only_show(fence)
+
+    def _give(self, directive: Directive) -> None:
+        """Run the command that a page shows for given files; it must put all in place."""
+        assert self._edits
+        text = give_command(self._edits.step)
+        command = Command(text, (ELLIPSIS,), directive.line)
+        self._command(command, self.scratch.root, fails=False)
+        given, wrong = self._edits.accept(directive)
+        if wrong:
+            self._fail(directive.line, f"`{text}` leaves {', '.join(wrong)} otherwise")
+        self.score.edits += len(given)
 
     # Code
 
@@ -386,11 +419,20 @@ class Player:
         last = len(self.page.text.splitlines())
         if self._windows and (unread := self._windows.unread()):
             self._fail(last, f"a window printed what no block shows: {' | '.join(unread)}")
-        if self.page.step:
+        if self.page.step and self.page.step.part:
+            self._prove_part(self.page.step, last)
+        if self.page.step and self.page.ends_step:
             wrong = play_scratch.unlike(self.page.step, self.scratch.workspace)
             if wrong:
                 what = f"the workspace is not as steps/{self.page.step.slug}"
                 self._fail(last, "\n  ".join([what, *wrong]))
+
+    def _prove_part(self, step: Step, line: int) -> None:
+        """A project is whole after each part: it loads, and the part's items pass."""
+        check = Command("python manage.py check", (ELLIPSIS,), line)
+        self._command(check, self.scratch.workspace / "backend", fails=False)
+        judge = Command(f"python3 tutorial.py check {step.label}", (ELLIPSIS,), line)
+        self._command(judge, self.scratch.root, fails=False)
 
 
 def _beside(shown: Sequence[str], came: Sequence[str]) -> str:
@@ -404,29 +446,59 @@ def _beside(shown: Sequence[str], came: Sequence[str]) -> str:
 def play(
     page: Source, folder: Path, browser: Browser | None, why_not: str = "no browser"
 ) -> Score:
-    """Play a page in a scratch copy in `folder`, which must not exist.
+    """Play one page in a scratch copy in `folder`; as play_in_turn() does."""
+    return play_in_turn([page], folder, browser, why_not)[0]
 
-    Raises NotAsShown, and PageError if the page cannot be read. All that it starts has ended
-    by then.
+
+def play_in_turn(
+    pages: Sequence[Source],
+    folder: Path,
+    browser: Browser | None,
+    why_not: str = "no browser",
+) -> list[Score]:
+    """Play a page, or the pages of a step's parts, in a scratch copy in `folder`.
+
+    `folder` must not exist. Raises NotAsShown, and PageError if a page cannot be read. All
+    that they start has ended by then.
     """
-    player = Player(page, play_scratch.make(folder, page.step), browser, why_not)
-    try:
-        return player.play()
-    finally:
-        player.close()
+    step = pages[0].step
+    scratch = play_scratch.make(folder, step)
+    edits = Edits(step, scratch.workspace) if step else None
+    scores = []
+    for page in pages:
+        player = Player(page, scratch, browser, why_not, edits)
+        try:
+            scores.append(player.play())
+        finally:
+            player.close()
+    return scores
 
 
 def sources() -> list[Source]:
     """Every page of the site that has blocks: the steps' first, in their order."""
     docs = ROOT / "docs"
-    steps = {docs / "steps" / f"{step.slug}.md": step for step in course.steps()}
+    steps = {
+        docs / f"{page_of(step, part)}.md": replace(step, part=part)
+        for step in course.steps()
+        for part in ((None, *step.parts))
+    }
     others = sorted(path for path in docs.rglob("*.md") if path not in steps)
     found = [_source(path, steps.get(path)) for path in [*steps, *others]]
     return [page for page in found if fences(page)]
 
 
+def lessons() -> list[list[Source]]:
+    """The pages as they are played: those of the parts of a step one after the other."""
+    return [
+        list(pages)
+        for _, pages in itertools.groupby(
+            sources(), lambda page: page.step.slug if page.step else page.name
+        )
+    ]
+
+
 def _source(path: Path, step: Step | None) -> Source:
-    return Source(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"), step)
+    return Source(path.relative_to(ROOT).as_posix(), page_text(path), step)
 
 
 def fences(page: Source) -> list[Fence]:
@@ -437,7 +509,9 @@ def fences(page: Source) -> list[Fence]:
 def main(names: Sequence[str]) -> int:
     """Play the pages whose names hold one of these, or all; 0 if all were as they say."""
     chosen = [
-        page for page in sources() if not names or any(name in page.name for name in names)
+        pages
+        for pages in lessons()
+        if not names or any(name in page.name for name in names for page in pages)
     ]
     failed = not chosen
     with contextlib.ExitStack() as stack:
@@ -446,20 +520,12 @@ def main(names: Sequence[str]) -> int:
             browser = stack.enter_context(chromium())
         except NoBrowser as missing:
             why_not = str(missing)
-        for page in chosen:
+        for pages in chosen:
             with tempfile.TemporaryDirectory(prefix="numeneon-play-") as folder:
                 try:
-                    print(
-                        play(page, Path(folder, "tutorial"), browser, why_not), flush=True
-                    )
+                    scores = play_in_turn(pages, Path(folder, "tutorial"), browser, why_not)
+                    print(*scores, sep="\n", flush=True)
                 except NotAsShown as news:
                     failed = True
                     print(news, flush=True)
     return int(failed)
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from checks.items import Item, items_of
+from course import Step
 from tools.site import differences, listings
 from tools.site.differences import Change
 from tools.site.listings import BadReference, Listing, Page
@@ -168,6 +169,40 @@ def tests(directive: Directive, page: Page) -> list[str]:
     return [line for change in shown for line in _test(change)]
 
 
+def given(directive: Directive, page: Page) -> list[str]:
+    """The files that a step gives, each folded, below the command that puts them in place.
+
+    Raises BadReference.
+    """
+    step = listings.step_named(directive.values["step"])
+    changed = given_by(step)
+    count = "This file is" if len(changed) == 1 else f"These {len(changed)} files are"
+    names = [f"`{change.path}`" for change in changed if change.after is None]
+    gone = [f"It removes {', '.join(names)}.", ""] if names else []
+    return [
+        f"{count} given: you read them, you need not type them. In the tutorial's folder, this "
+        "puts them into your project, after a backup of what they replace:",
+        "",
+        *fenced("console", [f"$ {give_command(step)}"]),
+        "",
+        *gone,
+        *(line for change in changed if change.after for line in _test(change)),
+    ]
+
+
+def given_by(step: Step) -> list[Change]:
+    """What a step changes in the files that it gives. Raises BadReference if that is nothing."""
+    changed = [c for c in differences.changes_of(step) if step.gives(c.path)]
+    if not changed:
+        raise BadReference(f"step {step.slug} gives no files that it changes")
+    return changed
+
+
+def give_command(step: Step) -> str:
+    """What puts them in place, as people type it."""
+    return f"python3 tutorial.py give {step.number}"
+
+
 def _test(change: Change) -> list[str]:
     marked: list[int] = []
     if change.before is not None:
@@ -182,10 +217,11 @@ def _test(change: Change) -> list[str]:
 
 
 def checklist(directive: Directive, page: Page) -> list[str]:
-    """A step's checklist, which the live script fills; without it, boxes to tick."""
-    step = listings.step_named(directive.values["step"])
+    """The checklist of a step or of one of its parts: boxes to tick, by the live script if
+    the tool is running, else by hand."""
+    step = listings.step_named(directive.values["step"], directive.values.get("part"))
     lines = [f'<ol class="checklist" data-step="{step.number}">']
-    for item in items_of(step.number):
+    for item in items_of(step.number, step.part.number if step.part else None):
         lines += _line_of(item)
     return [*lines, "</ol>"]
 

@@ -1,108 +1,119 @@
-"""Makes the pages that compare two steps: a tree of files and the unified diff of each.
+"""Makes the page that compares the steps: the neighbours' diffs, and what any pair needs.
 
-assets/compare.js shows them side by side; without it the pages are complete.
+The page holds every version of every file that ever changes, as edits of the version before.
+assets/compare.js draws the difference of any two steps from that; without it the neighbours'
+diffs are there to be unfolded.
 """
 
 from __future__ import annotations
 
 import html
-import re
+import json
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
 
 import course
-from tools.site import differences, listings
+from course import Step
+from course.files import files_of
+from tools.site import differences
 from tools.site.blocks import counts
 from tools.site.differences import Change
 from tools.site.listings import Page
 from tools.site.pages import Directive
 
-
-def file_name(a: int, b: int) -> str:
-    """The page that compares step a with the later step b."""
-    return f"{a:02}-{b:02}.md"
+# One edit of a version: from which line on how many lines go, and which come.
+Edit = tuple[int, int, list[str]]
 
 
-def index(directive: Directive, page: Page) -> list[str]:
-    """A table of all pairs of steps, with how much changes between them."""
-    steps = course.steps()
-    head = ["from", *(f"to {step.number}" for step in steps[1:])]
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    for a in steps[:-1]:
-        cells = [f"**{a.number} {a.title}**"]
-        for b in steps[1:]:
-            cells.append(_cell(a, b) if a.number < b.number else " ")
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+def anchor(a: Step, b: Step) -> str:
+    """The address on the page of what changes from one step to another: `#3-4`."""
+    return f"{a.number}-{b.number}"
 
 
-def _cell(a: course.Step, b: course.Step) -> str:
-    changed = differences.changes(a, b)
-    added = sum(change.added for change in changed)
-    removed = sum(change.removed for change in changed)
-    return f"[{counts(added, removed)}]({file_name(a.number, b.number)})"
+def compare(directive: Directive, page: Page) -> list[str]:
+    """All differences between steps, as HTML."""
+    data = json.dumps(versions(course.steps()), separators=(",", ":"), ensure_ascii=False)
+    # In a script, `<` could end it: JSON can say the same letter otherwise.
+    data = data.replace("<", "\\u003c")
+    return [
+        '<div class="compare">',
+        '<div class="neighbours">',
+        *(line for a, b in pairwise(course.steps()) for line in _pair(a, b)),
+        "</div>",
+        f'<script type="application/json">{data}</script>',
+        "</div>",
+    ]
 
 
-def pair(directive: Directive, page: Page) -> list[str]:
-    """All that differs between steps `a=` and `b=`, as HTML. Raises BadReference."""
-    a = listings.step_named(directive.values["a"])
-    b = listings.step_named(directive.values["b"])
+def versions(steps: Sequence[Step]) -> dict[str, Any]:
+    """The steps, and for each file that differs between two of them its versions.
+
+    `{"steps": [[number, title]...], "files": [[path, is_test, [[number, edits]...]]...]}`:
+    from the step of that number on the file is what the edits make of the version before,
+    which is empty at first; edits that are null say that there is no such file.
+    """
+    names = sorted({path for step in steps for path in files_of(step.folder)})
+    names.sort(key=differences.is_test)
+    histories = {
+        path: _history(path, steps) for path in names if not differences.is_readme(path)
+    }
+    return {
+        "steps": [[step.number, step.title] for step in steps],
+        "files": [
+            [path, differences.is_test(path), history]
+            for path, history in histories.items()
+            if len(history) > 1
+        ],
+    }
+
+
+def _history(path: str, steps: Sequence[Step]) -> list[tuple[int, list[Edit] | None]]:
+    """The steps at which a file becomes another one; the first step counts always."""
+    texts = [differences.text_of(step, path) for step in steps]
+    found: list[tuple[int, list[Edit] | None]] = []
+    for step, before, text in zip(steps, [None, *texts], texts, strict=False):
+        if not found or before != text:
+            found.append((step.number, _edits(before, text)))
+    return found
+
+
+def _edits(before: str | None, after: str | None) -> list[Edit] | None:
+    if after is None:
+        return None
+    change = Change("", before, after)
+    return [
+        (
+            hunk.old_first,
+            hunk.old_last - hunk.old_first,
+            change.new[hunk.first : hunk.last],
+        )
+        for hunk in change.hunks
+    ]
+
+
+def _pair(a: Step, b: Step) -> Iterator[str]:
+    """What changes from one step to the next, folded."""
     changed = sorted(
         differences.changes(a, b), key=lambda change: differences.is_test(change.path)
     )
-    if not changed:
-        raise listings.BadReference(f"{a.slug} and {b.slug} do not differ")
-    lines = [
-        '<div class="compare">',
-        *_summary(changed),
-        *_tree(changed),
-        *(line for change in changed for line in _file(change)),
-        "</div>",
-    ]
-    return [line for line in lines if line]
-
-
-def _summary(changed: Sequence[Change]) -> Iterator[str]:
+    title = html.escape(f"From step {a.number}, {a.title}, to step {b.number}, {b.title}")
+    files = "1 file" if len(changed) == 1 else f"{len(changed)} files"
     added = sum(change.added for change in changed)
     removed = sum(change.removed for change in changed)
-    files = "1 file" if len(changed) == 1 else f"{len(changed)} files"
-    yield f"<p>{files}, {counts(added, removed)}. READMEs are left out, tests come last.</p>"
-
-
-def _tree(changed: Sequence[Change]) -> Iterator[str]:
-    """The files below their folders, with counts, each a link to its part of the page."""
-    yield '<ul class="tree">'
-    folder = None
+    yield f'<details id="{anchor(a, b)}" class="pair">'
+    yield f"<summary>{title} <small>{files}, {counts(added, removed)}</small></summary>"
     for change in changed:
-        above, _, name = change.path.rpartition("/")
-        if above != folder:
-            yield "</ul></li>" if folder is not None else ""
-            yield f"<li><span>{html.escape(above or 'the project itself')}</span><ul>"
-            folder = above
-        yield (
-            f'<li><a href="#{_anchor(change.path)}">{html.escape(name)}</a> '
-            f"<small>{_size(change)}</small></li>"
-        )
-    yield "</ul></li></ul>"
-
-
-def _size(change: Change) -> str:
-    kind = "" if change.kind == "changed" else f"{change.kind}, "
-    return kind + counts(change.added, change.removed)
-
-
-def _anchor(path: str) -> str:
-    """The id of a file on the page: its path, as letters and dashes."""
-    return "file-" + re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-")
+        yield from _file(change)
+    yield "</details>"
 
 
 def _file(change: Change) -> Iterator[str]:
-    """One file as a unified diff: folded open, tests folded shut."""
-    state = "" if differences.is_test(change.path) else " open"
-    path = html.escape(change.path)
-    yield f'<details id="{_anchor(change.path)}" class="file"{state}>'
-    yield f"<summary><code>{path}</code> <small>{_size(change)}</small></summary>"
+    """One file as a unified diff."""
+    kind = "" if change.kind == "changed" else f"{change.kind}, "
+    size = kind + counts(change.added, change.removed)
+    yield f"<p><code>{html.escape(change.path)}</code> <small>{size}</small></p>"
     yield f'<div class="highlight"><pre><code>{_unified(change)}</code></pre></div>'
-    yield "</details>"
 
 
 def _unified(change: Change) -> str:

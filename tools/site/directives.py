@@ -4,16 +4,21 @@ It turns each directive of a page into ordinary Markdown before anything else re
 that MkDocs and Zensical do the same with it:
 
     @code step=05-asgi path=backend/numeneon/asgi.py symbol=application
-    @diff step=05-asgi                @tests step=05-asgi      @checklist step=05-asgi
-    @events   @close-codes   @endpoints   @settings   @commands   @checks
-    @compare a=04-emit-events b=05-asgi                        @compare-index
+    @diff step=05-asgi                @tests step=05-asgi      @given step=05-asgi
+    @checklist step=05-asgi
+    @part step=07-browser-client part=2   @parts step=07-browser-client
+    @steps-table   @events   @close-codes   @endpoints   @settings   @commands   @checks
+    @compare
     @run server     @wrong            (they tell the player and the tests about the next fence)
+
+Before that it fills in what the list of steps says: `{{ items asgi }}` (tools.site.facts).
 
 A directive that selects nothing raises DirectiveError, which ends the build.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +29,9 @@ from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 
 from course import ROOT
-from tools.site import blocks, compare, listings, tables
+from tools.site import blocks, compare, listings, overview, tables
 from tools.site.backend import NotReadable
+from tools.site.facts import filled
 from tools.site.glossary import definitions
 from tools.site.listings import Page
 from tools.site.pages import Block, Directive, Fence, Heading, PageError, Prose, parse
@@ -76,28 +82,33 @@ RULES: dict[str, Rule] = {
     "code": _rule(blocks.code, "step path", "symbol region", "plain"),
     "diff": _rule(blocks.diff, "step", "path"),
     "tests": _rule(blocks.tests, "step", "path"),
-    "checklist": _rule(blocks.checklist, "step"),
+    "given": _rule(blocks.given, "step"),
+    "steps-table": _rule(overview.steps_table),
+    "checklist": _rule(blocks.checklist, "step", "part"),
+    "part": _rule(overview.part, "step part"),
+    "parts": _rule(overview.parts, "step"),
     "events": _rule(tables.events),
     "close-codes": _rule(tables.close_codes),
     "endpoints": _rule(tables.endpoints),
     "settings": _rule(tables.settings),
     "commands": _rule(tables.commands),
     "checks": _rule(tables.checks),
-    "compare": _rule(compare.pair, "a b"),
-    "compare-index": _rule(compare.index),
+    "compare": _rule(compare.compare),
     "run": _rule(_nothing, "", "reason window", " ".join(MARKS)),
     "wrong": _rule(_nothing, "", "path symbol region"),
 }
 
 
 def expand(text: str) -> str:
-    """A page with every directive replaced. Raises DirectiveError."""
+    """A page with its facts filled in and every directive replaced. Raises DirectiveError."""
     try:
+        text = filled(text)
         read = parse(text)
     except PageError as error:
         raise DirectiveError(str(error)) from error
     lines = text.splitlines()
     page = Page(_step_of(read))
+    _turn_to_part(read, page)
     return "\n".join(line for block in read for line in _made(block, lines, page))
 
 
@@ -107,6 +118,19 @@ def _step_of(read: Sequence[Block]) -> str | None:
         b.values["step"] for b in read if isinstance(b, Directive) and "step" in b.values
     )
     return next(named, None)
+
+
+def _turn_to_part(read: Sequence[Block], page: Page) -> None:
+    """What the pages of earlier parts have shown counts on the page of a later one.
+
+    What is wrong with their directives, or with the `@part` itself, is said where they are
+    followed.
+    """
+    parts = [b for b in read if isinstance(b, Directive) and b.name == "part"]
+    for part in parts:
+        with contextlib.suppress(listings.BadReference, KeyError):
+            for shown in overview.shown_before(part):
+                page.listing(shown.values)
 
 
 def _made(block: Block, lines: Sequence[str], page: Page) -> Iterator[str]:

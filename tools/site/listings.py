@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import course
-from course import Step
+from course import Step, UnknownStep
 from course.files import files_of
 from tools.site import differences, regions
 from tools.site.differences import Change, Hunk
@@ -105,12 +105,17 @@ class Listing:
         return _where(self)
 
 
-def step_named(name: str) -> Step:
-    """The step that a page names by its slug. Raises BadReference."""
+def step_named(name: str, part: str | None = None) -> Step:
+    """The step that a page names by its slug, with one of its parts. Raises BadReference."""
     known = {step.slug: step for step in course.steps()}
-    if name in known:
+    if name not in known:
+        raise BadReference(f"there is no step {name!r}; there are: {', '.join(known)}")
+    if part is None:
         return known[name]
-    raise BadReference(f"there is no step {name!r}; there are: {', '.join(known)}")
+    try:
+        return course.step(f"{name}.{part}")
+    except UnknownStep as error:
+        raise BadReference(str(error)) from error
 
 
 def change_of(step: Step, path: str) -> Change:

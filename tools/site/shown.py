@@ -12,9 +12,9 @@ from tools.site.regions import Range
 def ranges(text: str, step: Step) -> dict[str, list[Range]]:
     """For each file, the lines of its state after the step that a page shows.
 
-    `@code` shows what it selects, `@tests` and `@diff path=` whole files; the folded diff of
-    the whole step does not count, nor does `@code` with `plain` or of another step. Raises
-    BadReference.
+    `@code` shows what it selects, `@tests`, `@given` and `@diff path=` whole files; the
+    folded diff of the whole step does not count, nor does `@code` with `plain` or of
+    another step. Raises BadReference.
     """
     found: dict[str, list[Range]] = {}
     for block in parse(text):
@@ -33,6 +33,8 @@ def _shown(directive: Directive, step: Step) -> list[tuple[str, int, int]]:
     if directive.name == "tests":
         wanted = [c for c in changed if differences.is_test(c.path)]
         return [_whole(c) for c in (blocks.chosen(wanted, path) if path else wanted)]
+    if directive.name == "given":
+        return [_whole(change) for change in blocks.given_by(step)]
     if directive.name == "diff" and path:
         return [_whole(change) for change in blocks.chosen(changed, path)]
     return []

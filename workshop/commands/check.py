@@ -90,11 +90,12 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
 
     to_stdout = "-" in {arguments.json, arguments.junit}
     tell, stream = (complain, sys.stderr) if to_stdout else (say, sys.stdout)
-    tell(f"Step {step.number}, {step.title}: checking {url or home.shown(project)} ...")
+    only = arguments.item or home.items_of_part(step)
+    tell(f"Step {step.label}, {step.heading}: checking {url or home.shown(project)} ...")
     with home.session(project, python) as session:
         report = session.run(
             step.number,
-            only=arguments.item,
+            only=only,
             url=url,
             logins=logins,
             on_result=lambda result: show(
@@ -110,7 +111,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
             progress,
             step,
             report,
-            partly=bool(arguments.item),
+            partly=bool(only),
             url=url,
             stream=stream,
             everything=arguments.all,

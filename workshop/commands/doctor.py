@@ -184,7 +184,7 @@ def _redis(home: Home) -> Finding:
         "Redis",
         path is not None,
         f"{path} ({_version([str(path), '--version'])})" if path else "not found",
-        "items of steps 2 and 6 that send messages between processes; all else goes without",
+        "items that send messages between processes; all else works without it",
         _redis_remedy(),
     )
 
@@ -215,7 +215,7 @@ def _postgres(home: Home) -> Finding:
         "PostgreSQL",
         server is not None,
         f"{server} ({_version([str(server), '--version'])})" if server else "not found",
-        "items of step 6, which start your project the way the host does",
+        "items that start your project the way a host does; all else works without it",
         f"Install it: {remedy}",
     )
 
@@ -226,7 +226,7 @@ def _git(home: Home) -> Finding:
         "Git",
         path is not None,
         f"{path} ({_version([path, '--version'])})" if path else "not found",
-        "putting your project on a host in step 6, and for maintainers",
+        "putting your project on a host, and for maintainers",
         "Install it from https://git-scm.com/downloads",
     )
 

@@ -28,8 +28,11 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     return Exit.PASSED
 
 
-def table(progress: Progress, *, colour: bool) -> str:
-    """One line a step: a mark, number, title, minutes, state; `>` stands at the current one."""
+def table(progress: Progress, *, colour: bool, columns: int | None = None) -> str:
+    """One line per step: a mark, number, title, minutes, state; `>` is at the current one.
+
+    Lines are cut to so many columns, or to those of the terminal.
+    """
     current = progress.current()
     titles = max(len(step.title) for step in progress.home.steps)
     lines = []
@@ -39,15 +42,15 @@ def table(progress: Progress, *, colour: bool) -> str:
         arrow = ">" if here else " "
         line = f"{arrow} {mark} {step.number:>2}  {step.title:<{titles}}  "
         line += f"{step.minutes:>2} min  {state(progress, step)}"
-        lines.append(_fitted(line, here, mark == "[x]", colour))
+        lines.append(_fitted(line, here, mark == "[x]", colour, columns or width()))
     return "\n".join(lines)
 
 
-def _fitted(line: str, here: bool, done: bool, colour: bool) -> str:
-    """A line cut to the terminal, then coloured: cutting a coloured line would cut codes."""
+def _fitted(line: str, here: bool, done: bool, colour: bool, columns: int) -> str:
+    """A line cut to the columns, then coloured: cutting a coloured line would cut codes."""
     line = line.rstrip()
-    if len(line) > width():
-        line = line[: width() - 3].rstrip() + "..."
+    if len(line) > columns:
+        line = line[: columns - 3].rstrip() + "..."
     if here:
         return paint(line, "bold", colour=colour)
     return paint(line, "green", colour=colour) if done else line

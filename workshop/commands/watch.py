@@ -175,9 +175,10 @@ class Watch:
     def judge(self, session: Any) -> None:
         """Run the checklist once and print it."""
         where = self.home.shown(self.project)
-        say("", f"Step {self.step.number}, {self.step.title}: checking {where} ...")
+        say("", f"Step {self.step.label}, {self.step.heading}: checking {where} ...")
         self.observer.started(self.step)
-        report = session.run(self.step.number, on_result=self.show)
+        only = self.home.items_of_part(self.step)
+        report = session.run(self.step.number, only=only, on_result=self.show)
         self.report = report
         self.progress.record(report)
         self.observer.finished(report, self.progress)

@@ -1,0 +1,47 @@
+"""What a test needs and a machine may lack: a failure in CI, a skip with words elsewhere."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+import pytest
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+
+def lacking(what: str) -> NoReturn:
+    """This test cannot run here, and `what` says why."""
+    if IN_CI:
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def require(found: Path | None, what: str) -> Path:
+    """What a test needs, if this machine has it; `what` is its name."""
+    if found is None:
+        lacking(f"{what} was not found; `python3 tutorial.py doctor` says how to get it")
+    return found
+
+
+def needs(name: str) -> ModuleType:
+    """Import a package that learners may not have."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        lacking(f"the package {name} is not installed")
+
+
+def interpreter_with(name: str, candidates: Iterable[str | None] = ()) -> str:
+    """The first of these interpreters, and then ours, that can import a package."""
+    for candidate in filter(None, [*candidates, sys.executable]):
+        found = subprocess.run([candidate, "-c", f"import {name}"], capture_output=True)
+        if found.returncode == 0:
+            return candidate
+    lacking(f"the package {name} is not installed")

@@ -1,0 +1,124 @@
+"""What a page may say of the list of steps without storing it: `{{ steps }}`, `{{ items asgi }}`.
+
+    {{ steps }}         how many steps there are, in words: seven
+    {{ hours }}         how long they take together, in words: three and a half
+    {{ table }}         what `tutorial.py steps` prints at the beginning, lines of its own
+    {{ number asgi }}   the number of a step, {{ minutes asgi }} its minutes
+    {{ summary asgi }}  what a check of the step says at its end when all passed
+    {{ items asgi }}    how many items of its checklist are judged, {{ manual asgi }} how many
+                        only a person can judge; also of one part: {{ items resume.1 }}
+
+A step is named as on the command line; its name without the number survives when steps are
+inserted before it. A backslash in front shows the braces themselves: `\\{{ steps }}`. The
+extension fills these in when the site is built, the player before it compares.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import course
+from checks.items import Item, items_of
+from checks.report import summary
+from checks.results import ItemResult, Report, Status
+from course import Step, UnknownStep
+from tools.site.pages import PageError
+from workshop.commands.steps import table
+from workshop.home import here
+from workshop.progress import Progress
+
+_PLACE = re.compile(r"\\?\{\{ *([a-z]+)(?: +([\w.-]+))? *\}\}")
+_WORDS = (
+    "no one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen twenty"
+)
+
+
+def filled(text: str) -> str:
+    """A page with the facts in their places. Raises PageError that names the line."""
+    return _PLACE.sub(lambda place: _filled(place, text), text)
+
+
+def page_text(page: Path) -> str:
+    """The text of a page as its readers get it, its directives aside. Raises PageError."""
+    return filled(page.read_text("utf-8"))
+
+
+def _filled(place: re.Match[str], text: str) -> str:
+    if place[0].startswith("\\"):
+        return place[0][1:]
+    name, step = place[1], place[2]
+    try:
+        if step is None:
+            return OF_THE_COURSE[name]()
+        return OF_A_STEP[name](course.step(step))
+    except KeyError:
+        known = ", ".join([*OF_THE_COURSE, *(f"{each} STEP" for each in OF_A_STEP)])
+        why = f"there is no such fact; there are: {known}"
+    except (UnknownStep, LookupError) as error:
+        why = str(error)
+    line = text.count("\n", 0, place.start()) + 1
+    raise PageError(f"line {line}: {place[0]}: {why}")
+
+
+def words_for(number: int) -> str:
+    """A number in words, in digits above twenty."""
+    return dict(enumerate(_WORDS.split())).get(number, str(number))
+
+
+def hours_for(minutes: int) -> str:
+    """A time in words, to the half hour: `three`, `three and a half`."""
+    halves = round(minutes / 30)
+    whole, half = divmod(halves, 2)
+    if not half:
+        return words_for(whole)
+    return f"{words_for(whole)} and a half" if whole else "half an"
+
+
+@functools.cache
+def _table() -> str:
+    """The table of steps before the first check; cached, for every page asks for it."""
+    home = here()
+    return table(Progress(home, home.workspace), colour=False, columns=80)
+
+
+def _items(step: Step) -> str:
+    return str(sum(not item.live for item in _checklist(step)))
+
+
+def _manual(step: Step) -> str:
+    return str(sum(item.live for item in _checklist(step)))
+
+
+def _checklist(step: Step) -> Sequence[Item]:
+    return items_of(step.number, step.part.number if step.part else None)
+
+
+def _summary(step: Step) -> str:
+    """The last line of a check; how long it took is compared loosely."""
+    results = [
+        ItemResult(item.id, item.title, Status.MANUAL if item.live else Status.PASSED)
+        for item in _checklist(step)
+    ]
+    return summary(Report(step.number, "", results, duration_s=1.0))
+
+
+def _minutes(step: Step) -> str:
+    return str(step.part.minutes if step.part else step.minutes)
+
+
+OF_THE_COURSE: dict[str, Callable[[], str]] = {
+    "steps": lambda: words_for(len(course.steps())),
+    "hours": lambda: hours_for(sum(step.minutes for step in course.steps())),
+    "table": _table,
+}
+OF_A_STEP: dict[str, Callable[[Step], str]] = {
+    "number": lambda step: step.label,
+    "minutes": _minutes,
+    "items": _items,
+    "manual": _manual,
+    "summary": _summary,
+}
