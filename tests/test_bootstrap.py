@@ -81,6 +81,8 @@ def test_only_the_standard_library_is_needed_to_start() -> None:
     """The modules of the first start import nothing that would have to be installed."""
     for name in (
         "tutorial.py",
+        "course/locks.py",
+        "course/outline.py",
         *(f"workshop/venv/{name}.py" for name in ("bootstrap", "prepare", "state")),
     ):
         for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8"))):
@@ -90,7 +92,7 @@ def test_only_the_standard_library_is_needed_to_start() -> None:
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
             tops = {name.partition(".")[0] for name in names}
-            assert tops <= sys.stdlib_module_names | {"workshop"}
+            assert tops <= sys.stdlib_module_names | {"workshop", "course"}
 
 
 @POSIX
@@ -267,7 +269,7 @@ def test_second_start_waits_for_the_first(
 ) -> None:
     """Two starts at once do not write into one environment."""
     waited = []
-    monkeypatch.setattr(state, "_lock", waited.append)
+    monkeypatch.setattr(state.locks, "lock", waited.append)
     with state.only_one(tmp_path / "lock") as first:
         assert not first
         with state.only_one(tmp_path / "lock") as second:

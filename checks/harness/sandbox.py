@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from checks.errors import EnvironmentFault, Place
 from checks.harness.project import Project
+from course import scratch
 from course.files import tree_to_judge
 
 # A tutorial backend is some hundred files; ten times the generous guess means that
@@ -24,7 +24,7 @@ class Sandbox:
 
     def __init__(self, project: Project) -> None:
         self.original = project
-        self.folder = Path(tempfile.mkdtemp(prefix="numeneon-check-")).resolve()
+        self.folder = scratch.make(scratch.CHECK)
         self._copied: dict[str, tuple[int, int]] = {}
         self._folders: set[Path] = set()
         root = self.folder / "project"
@@ -111,7 +111,7 @@ class Sandbox:
         return None
 
     def close(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        scratch.remove(self.folder)
 
 
 def _tree(root: Path) -> tuple[set[Path], dict[str, Path]]:

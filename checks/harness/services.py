@@ -8,11 +8,11 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from checks.errors import EnvironmentFault
+from course import scratch
 from course.processes import Process, start_on_free_port, supervised, wait_until
 
 _START_SECONDS = 20.0
@@ -35,7 +35,7 @@ class Service:
         self.process.wait(_STOP_SECONDS)
         self.process.kill()
         if self.folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            scratch.remove(self.folder)
 
 
 @functools.cache
@@ -107,11 +107,11 @@ def start_postgres() -> Service:
             "`python3 tutorial.py doctor` tells what is there",
         )
     # A socket's path may have some hundred bytes only, so the cluster lies at a short one.
-    cluster = Path(tempfile.mkdtemp(prefix="nnpg-"))
+    cluster = scratch.make(scratch.CLUSTER)
     try:
         return _start_cluster(bin_folder, cluster)
     except BaseException:
-        shutil.rmtree(cluster, ignore_errors=True)
+        scratch.remove(cluster)
         raise
 
 

@@ -8,16 +8,16 @@ import http.client
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from course import contract, processes
 from course.files import copy_file, files_of
+from course.scratch import RUN, scratch_folder
 from course.terminal import complain, has_colour, paint, say
 from workshop.arguments import project_options
 from workshop.commands.check import interpreter
@@ -125,8 +125,7 @@ def scratch(folder: Path, python: str | None) -> Iterator[ScratchBackend]:
         raise Stop(f"This cannot be started: {news.found}.", Exit.FAILED) from news
     except errors.EnvironmentFault as news:
         raise EnvironmentTrouble(f"{news.found}. {news.todo}.") from news
-    top = Path(tempfile.mkdtemp(prefix="numeneon-run-")).resolve()
-    try:
+    with scratch_folder(RUN) as top:
         copy = top / "project"
         for name in files_of(folder):
             source = folder / name
@@ -142,8 +141,6 @@ def scratch(folder: Path, python: str | None) -> Iterator[ScratchBackend]:
             "utf-8", errors="replace"
         )
         yield ScratchBackend(inside, found.python, environment(), sockets)
-    finally:
-        shutil.rmtree(top, ignore_errors=True)
 
 
 def environment() -> dict[str, str]:
@@ -200,8 +197,10 @@ def process(backend: ScratchBackend, port: int) -> Iterator[subprocess.Popen[byt
     supervisor = Path(processes.__file__).with_name("supervisor.py")
     command = [sys.executable, "-S", str(supervisor), "-"]
     command += backend.command("runserver", "--noreload", f"127.0.0.1:{port}")
-    apart = {"creationflags": 0x200} if os.name == "nt" else {"start_new_session": True}
-    server = subprocess.Popen(
+    apart: dict[str, Any] = (
+        {"creationflags": 0x200} if os.name == "nt" else {"start_new_session": True}
+    )
+    server: subprocess.Popen[bytes] = subprocess.Popen(
         command, cwd=backend.folder, env=backend.environment, stdin=subprocess.PIPE, **apart
     )
     try:
@@ -292,13 +291,18 @@ def choose_port(wanted: int | None) -> int:
     """The port asked for, else 8000 if it is free, else any. Raises Stop."""
     if wanted is None:
         return processes.free_port() if listens(8000) else 8000
-    if not 0 < wanted < 65536:
-        raise UsageError(f"{wanted} is not a port: they go from 1 to 65535.")
+    require_port(wanted)
     if listens(wanted):
         raise EnvironmentTrouble(
             f"Port {wanted} is in use by another program. End that one, or leave out --port."
         )
     return wanted
+
+
+def require_port(number: int) -> None:
+    """Raises UsageError if a number cannot be a port."""
+    if not 0 < number < 65536:
+        raise UsageError(f"{number} is not a port: they go from 1 to 65535.")
 
 
 def listens(port: int) -> bool:

@@ -7,14 +7,13 @@ import importlib.util
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from course import ROOT, Step, contract
+from course import ROOT, Step, contract, scratch
 from course.files import copy_tree
 from course.terminal import has_colour, paint, say
 from workshop.errors import Exit
@@ -116,8 +115,8 @@ def step_tests(home: Home, step: Step) -> GateStage:
     """The tests of one step: its output is printed if they fail."""
     start = time.monotonic()
     kept = contract.without_steering(os.environ)
-    with tempfile.TemporaryDirectory(prefix="numeneon-step-") as scratch:
-        copy = Path(scratch, step.slug)
+    with scratch.scratch_folder(scratch.STEP) as folder:
+        copy = folder / step.slug
         copy_tree(home.folder(step), copy)
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *COVERAGE],
@@ -125,7 +124,7 @@ def step_tests(home: Home, step: Step) -> GateStage:
             env=kept
             | {
                 "PYTHONDONTWRITEBYTECODE": "1",
-                "COVERAGE_FILE": str(Path(scratch, "coverage")),
+                "COVERAGE_FILE": str(folder / "coverage"),
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from course import locks
+
 STAMP = "numeneon-stamp"
 
 
@@ -61,36 +63,9 @@ def only_one(path: Path) -> Iterator[bool]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as handle:
-        waited = not _try_lock(handle.fileno())
+        waited = not locks.try_lock(handle.fileno())
         if waited:
             text = "Another start is preparing the environment; waiting for it ..."
             print(text, file=sys.stderr, flush=True)
-            _lock(handle.fileno())
+            locks.lock(handle.fileno())
         yield waited
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _lock(descriptor: int) -> None:
-    if os.name != "nt":
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return
-    import time
-
-    while not _try_lock(descriptor):
-        time.sleep(0.5)
