@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ _PROC = Path("/proc")
 _MARK = "NUMENEON_PIPE"
 # The marks of the programs that were ended, until end_left_behind() has looked for theirs.
 _ended_marks: set[str] = set()
+# What end_all() has to end, and whether it did: then nothing more is started.
+_running: set[Process] = set()
+_over = False
 
 
 class Process:
@@ -36,6 +39,8 @@ class Process:
     def __init__(
         self, argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], **popen: Any
     ) -> None:
+        if _over:
+            raise ChildProcessError("this process is ending and starts no other one")
         self.argv = [str(part) for part in argv]
         self._first: list[str] = []
         self._newest: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
@@ -56,6 +61,7 @@ class Process:
             **own_group(),
             **popen,
         )
+        _running.add(self)
         os.close(theirs)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -128,21 +134,26 @@ class Process:
         if pipe is None:
             self.wait(_DRAIN_SECONDS)
             return
-        if os.name == "nt":
-            subprocess.run(
-                ["taskkill", "/F", "/T", "/PID", str(self.pid)], capture_output=True
-            )
-        else:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+        self.kill_group()
         _ended_marks.add(self._mark)
         self.wait(_DRAIN_SECONDS)
+        _running.discard(self)
         self._reader.join(_DRAIN_SECONDS / 5)
         if self._reader.is_alive():
             # A child in a session of its own outlives the group and holds our pipe.
             end_left_behind()
             self._drain()
         os.close(pipe)
+
+    def kill_group(self) -> None:
+        """SIGKILL for it and all that it started, without a wait for their end."""
+        if os.name == "nt":
+            subprocess.run(
+                ["taskkill", "/F", "/T", "/PID", str(self.pid)], capture_output=True
+            )
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 def end_left_behind() -> None:
@@ -180,6 +191,58 @@ def _environment_of(pid: int) -> set[bytes]:
         return set((_PROC / str(pid) / "environ").read_bytes().split(b"\0"))
     except OSError:  # it has ended, or somebody else runs it
         return set()
+
+
+def end_all(seconds: float = 3.0) -> None:
+    """End whatever this process has started, from any thread; nothing more starts then.
+
+    Takes no lock that another thread could hold. Programs of ours are asked first and have
+    so many seconds: a PostgreSQL that is only killed leaves its shared memory behind, and so
+    does the initdb that makes its folder.
+    """
+    global _over
+    _over = True
+    alive = [process for process in list(_running) if process.exit_code is None]
+    supervised = {process.pid for process in alive if str(_SUPERVISOR) in process.argv}
+    for process in alive:
+        if process.pid not in supervised:
+            process.kill_group()
+    _ask(supervised.union(_below(os.getpid(), deep=False)))
+    # An initdb ends once its postgres does. In its first phase that one would leave its
+    # memory when it is asked, and is done soon; in its second it must be asked itself.
+    if not wait_until(lambda: not _below(os.getpid()), seconds=seconds / 2):
+        _ask(_below(os.getpid()))
+        wait_until(lambda: not _below(os.getpid()), seconds=seconds / 2)
+    for process in alive:
+        if process.exit_code is None:
+            process.kill_group()
+        _ended_marks.add(process._mark)
+    end_left_behind()
+    _ask(_below(os.getpid()), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def _ask(pids: Iterable[int], number: int = signal.SIGTERM) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _below(top: int, *, deep: bool = True) -> list[int]:
+    """The processes that one has started, and if `deep` those that these have, and so on.
+
+    [] where there is no /proc.
+    """
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            # pid (name, which may hold anything) state parent ...
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                children.setdefault(int(parent), []).append(int(entry.name))
+    found = list(children.get(top, ()))
+    for pid in found if deep else ():
+        found += children.get(pid, ())  # and the loop goes on with these
+    return found
 
 
 def supervised(

@@ -11,10 +11,18 @@ import threading
 from typing import Any
 
 
+def unblock() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def main() -> None:
     options: dict[str, Any] = {}
     if sys.argv[1] != "-":
         options["user"] = int(sys.argv[1])
+    # Held back until there is a program to hand it on to.
+    if os.name != "nt":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        options["preexec_fn"] = unblock
     child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, **options)
 
     def end(*_: object) -> None:
@@ -22,6 +30,8 @@ def main() -> None:
         child.terminate() if os.name == "nt" else child.send_signal(signal.SIGINT)
 
     signal.signal(signal.SIGTERM, end)
+    if os.name != "nt":
+        unblock()
 
     def wait() -> None:
         while os.read(0, 1024):

@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import errno
 import importlib
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
+from course import scratch
 from course.faults import fault_report
 from course.files import write_text
-from course.terminal import COMMAND, complain, fitted, prepare_streams
+from course.terminal import COMMAND, complain, fitted, is_live, prepare_streams
 from workshop.errors import Exit, Stop
 from workshop.home import Home, here
 
@@ -47,6 +47,9 @@ COMMANDS = (
     "propagate",
     "test",
 )
+
+# Those that make scratch folders begin by removing what a killed run left behind.
+SWEEPING = {"start", "check", "watch", "run"}
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -79,9 +82,12 @@ def main(argv: Sequence[str] | None = None, home: Home | None = None) -> int:
     prepare_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
     arguments = parse(argv)
-    end_cleanly()
+    home = home or here()
     try:
-        return int(module_of(arguments.command).run(home or here(), arguments))
+        if arguments.command in SWEEPING:
+            scratch.sweep()
+            scratch.sweep([scratch.SITE], home.state)
+        return int(module_of(arguments.command).run(home, arguments))
     except Stop as stop:
         complain(fitted(str(stop), sys.stderr))
         return int(stop.code)
@@ -89,31 +95,32 @@ def main(argv: Sequence[str] | None = None, home: Home | None = None) -> int:
         complain("\nStopped.")
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        _close_output()
+        _close_output(sys.stdout)
         return Exit.PASSED
+    except OSError as error:
+        if error.errno != errno.EIO or is_live(sys.stdin):
+            complain(own_fault(home, error))
+            return Exit.ENVIRONMENT
+        _close_output(sys.stdout, sys.stderr)  # the terminal was closed
+        return Exit.INTERRUPTED
     except Exception as error:
         if is_missing_package(error):
             raise  # a damaged environment, which bootstrap repairs
-        complain(own_fault(home or here(), error))
+        complain(own_fault(home, error))
         return Exit.ENVIRONMENT
-
-
-def end_cleanly() -> None:
-    """Make the signals that end a program unwind it, so that nothing is left behind."""
-
-    def end(number: int, frame: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name) and threading.current_thread() is threading.main_thread():
-            signal.signal(getattr(signal, name), end)
 
 
 def is_missing_package(error: Exception) -> bool:
     """Whether a package from requirements.txt is not there."""
     if not isinstance(error, ModuleNotFoundError):
         return False
-    return (error.name or "").partition(".")[0] not in {"", "checks", "tools", "workshop"}
+    return (error.name or "").partition(".")[0] not in {
+        "",
+        "checks",
+        "course",
+        "tools",
+        "workshop",
+    }
 
 
 def own_fault(home: Home, error: Exception) -> str:
@@ -170,7 +177,8 @@ def module_of(command: str) -> ModuleType:
     return importlib.import_module(f"workshop.commands.{command.replace('-', '_')}")
 
 
-def _close_output() -> None:
+def _close_output(*streams: TextIO) -> None:
     """Whoever read our output has gone (`| head`): stop without a word."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in streams:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

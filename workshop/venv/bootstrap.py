@@ -49,10 +49,10 @@ def base_python() -> str:
 
 def run(home: Path, argv: Sequence[str]) -> int:
     """Run the command in this process, which is the one inside `.venv`."""
-    from workshop import cli
+    from workshop import interruption
 
     try:
-        return cli.main(argv)
+        return interruption.main(argv)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         (home / ".venv" / STAMP).unlink(missing_ok=True)
