@@ -66,16 +66,27 @@ class FakeSession:
     ) -> None:
         pass
 
-    def run(self, step: int, *, only: Sequence[str] = (), **options: Any) -> Report:
+    def run(
+        self,
+        step: int,
+        *,
+        only: Sequence[str] = (),
+        url: str | None = None,
+        logins: Sequence[tuple[str, str]] = (),
+        on_result: Callable[[ItemResult], None] | None = None,
+        reached: object = None,
+    ) -> Report:
         """Every item as `verdicts` says, passed where it says nothing."""
-        self.runs.append({"step": step, "only": only, **options})
+        self.runs.append(
+            {"step": step, "only": only, "url": url, "logins": logins, "reached": reached}
+        )
         results = [
             self._verdict(item, self.verdicts.get(item.id, Status.PASSED))
             for item in self.items_of(step)
             if not only or item.id in only
         ]
         for result in results:
-            options.get("on_result", print)(result)
+            (on_result or print)(result)
         return Report(step, str(self.directory), results, 0.1)
 
     def _verdict(self, item: Item, status: Status) -> ItemResult:

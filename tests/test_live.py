@@ -22,9 +22,10 @@ from tests.small import write_tree
 from workshop import cli
 from workshop.commands import start, watch
 from workshop.errors import EnvironmentTrouble
+from workshop.events import CheckAsked, Event, Key, PageOpened
 from workshop.home import Home
+from workshop.pages import board, live, serve, static
 from workshop.pages import build as site
-from workshop.pages import live
 from workshop.pages.live import Live
 from workshop.progress import load
 
@@ -206,7 +207,7 @@ def test_page_of_no_step_hears_of_progress(served: Live) -> None:
 )
 def test_editor_links(path: Any, link: str) -> None:
     """A path of either system as an address."""
-    assert live.editor_link(path, 7) == link
+    assert board.editor_link(path, 7) == link
 
 
 # Who may connect, and what may be asked
@@ -285,14 +286,14 @@ def test_check_can_be_asked_for_once(served: Live) -> None:
     """The opened page is told of, then one check is asked for, however often it is pressed."""
     with page(served, step=2) as opened:
         state(opened, lambda found: True)
-        assert served.asked() == "page 2"
+        assert served.asked() == PageOpened(served.home.steps[2])
         for _ in range(5):
             opened.send('{"type": "check"}')
         opened.send('{"type": "format"}')
         assert close_code(opened) == 4400
 
-    assert served.asked() == "check 2"
-    assert served.asked() == ""
+    assert served.asked() == CheckAsked(served.home.steps[2])
+    assert served.asked() is None
 
 
 def test_check_is_asked_for_at_once(served: Live) -> None:
@@ -303,7 +304,8 @@ def test_check_is_asked_for_at_once(served: Live) -> None:
         opened.send("bye")
         close_code(opened)
 
-    assert [served.asked() for _ in range(3)] == ["page 1", "check 1", ""]
+    step = served.home.steps[1]
+    assert [served.asked() for _ in range(3)] == [PageOpened(step), CheckAsked(step), None]
 
 
 def test_check_is_not_asked_for_during_a_run(served: Live) -> None:
@@ -317,7 +319,44 @@ def test_check_is_not_asked_for_during_a_run(served: Live) -> None:
         opened.send("bye")
         close_code(opened)
 
-    assert served.asked() == ""
+    assert served.asked() is None
+
+
+def test_sockets_without_a_token_are_few(
+    served: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever opens many and says nothing gets no more; there is room again afterwards."""
+    monkeypatch.setattr(live, "MOST_WAITING", 2)
+    address = f"127.0.0.1:{served.port}"
+    with contextlib.ExitStack() as stack:
+
+        def opened() -> ClientConnection:
+            made = connect(f"ws://{address}/live", origin=f"http://{address}", proxy=None)
+            return stack.enter_context(made)
+
+        waiting = [opened(), opened()]
+        assert close_code(opened()) == 4429
+        for connection in waiting:
+            connection.close()
+        with page(served) as admitted:
+            state(admitted, lambda found: True)
+
+
+def test_silent_connections_are_few(served: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that do not even send a request are dropped when there are too many."""
+    monkeypatch.setattr(live, "MOST_CONNECTIONS", 2)
+    with contextlib.ExitStack() as stack:
+        connections = [
+            stack.enter_context(
+                socket.create_connection(("127.0.0.1", served.port), timeout=10)
+            )
+            for _ in range(3)
+        ]
+        with contextlib.suppress(ConnectionResetError):
+            assert connections[2].recv(1) == b""
+    wait_until(lambda: served._connections == 0)
+
+    assert get(served, "/").status == 200
 
 
 @pytest.mark.parametrize("step", [99, -1, "1", None, True, {}])
@@ -329,7 +368,7 @@ def test_unknown_step_asks_for_nothing(served: Live, step: object) -> None:
         opened.send("bye")
         close_code(opened)
 
-    assert served.asked() == ""
+    assert served.asked() is None
 
 
 def test_page_from_elsewhere_only_watches(
@@ -337,7 +376,7 @@ def test_page_from_elsewhere_only_watches(
 ) -> None:
     """With --host a page on another machine sees the verdicts, and can do nothing."""
     monkeypatch.setattr(live, "is_loopback", lambda host: False)
-    monkeypatch.setattr(live, "knows_host", lambda bound, header: True)
+    monkeypatch.setattr(serve, "knows_host", lambda bound, header: True)
     failed = result("notes.view", Status.FAILED, file="x.py")
     with page(served) as opened:
         served.started(served.home.steps[1])
@@ -349,7 +388,7 @@ def test_page_from_elsewhere_only_watches(
 
     assert told["may_ask"] is False
     assert "open" not in told["items"][0]
-    assert served.asked() == ""
+    assert served.asked() is None
 
 
 @pytest.mark.parametrize(
@@ -367,7 +406,7 @@ def test_page_from_elsewhere_only_watches(
 )
 def test_host_names(bound: str, header: str, known: bool) -> None:
     """A name that anybody can make lead here is not ours."""
-    assert live.knows_host(bound, header) is known
+    assert serve.knows_host(bound, header) is known
 
 
 # The files
@@ -381,6 +420,7 @@ def test_pages_carry_the_token_and_nothing_else_does(served: Live) -> None:
     assert served.token.encode() not in script.text
     assert front.getheader("Cache-Control") == "no-cache"
     assert "default-src 'self'" in front.getheader("Content-Security-Policy")
+    assert "*" not in front.getheader("Content-Security-Policy").replace(":*", "")
 
 
 @pytest.mark.parametrize(
@@ -449,7 +489,7 @@ def test_only_reading(served: Live) -> None:
 
 def test_page_before_the_first_build(home: Home) -> None:
     """Whoever is faster than the build is told so, by a page that reloads itself."""
-    answer = site.Site().answer("/steps/01-middle/", {})
+    answer = static.Site().answer("/steps/01-middle/", {})
 
     assert answer.status == 503
     assert b'http-equiv="refresh"' in answer.body
@@ -508,6 +548,41 @@ def test_taken_port_is_left_alone(served: Live) -> None:
         assert get(second, "/").status in {200, 503}
 
 
+def test_taken_port_is_told(built: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that was asked for is an error; the one of the last time is replaced, with a word."""
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        write_tree(built.state, {"port": f"{port}\n"})
+        write_tree(built.root, {"mkdocs.yml": ""})
+        words = f"Port {port} is in use by another program"
+        with (
+            pytest.raises(EnvironmentTrouble, match=words),
+            live.serving(built, load(built), port=port),
+        ):
+            pass
+        assert capsys.readouterr().out == ""
+        with live.serving(built, load(built)) as served:
+            assert served
+            assert f"{words}: {served.port} is taken." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("bound", "name"),
+    [("192.168.1.5", "192.168.1.5"), ("fe80::1", "fe80::1"), ("class.example",) * 2],
+)
+def test_name_on_the_network(bound: str, name: str) -> None:
+    """What was given is what others use."""
+    assert serve.network_name(bound) == name
+
+
+def test_name_of_every_address() -> None:
+    """With 0.0.0.0 it is an address that leads here."""
+    assert serve.network_name("0.0.0.0") not in {"", "0.0.0.0"}
+    assert serve.address_of("::1", 8765) == "http://[::1]:8765/"
+
+
 def test_address_that_is_not_ours(built: Home) -> None:
     """Told in words."""
     with pytest.raises(EnvironmentTrouble, match="cannot be served"):
@@ -544,11 +619,11 @@ def test_start_prints_the_address(
     """On a terminal the screen names the page to read, and the page shows the run."""
     seen = []
 
-    def events(project: Path, keys: watch.Keys) -> Iterator[str]:
+    def events(news: object, keys: watch.Keys, observer: watch.Observer) -> Iterator[Event]:
         said = capsys.readouterr().out
         port = int(said.partition("http://127.0.0.1:")[2].partition("/")[0])
         seen.append((port, said))
-        yield "q"
+        yield Key("q")
 
     monkeypatch.setattr(site, "trouble", lambda home: "")
     monkeypatch.setattr(live, "trouble", lambda home: "")
@@ -573,7 +648,7 @@ class Quiet(watch.Keys):
 class Recorder(watch.Observer):
     """Notes what it is told."""
 
-    def __init__(self, asked: list[str]) -> None:
+    def __init__(self, asked: list[CheckAsked | PageOpened]) -> None:
         self.told: list[str] = []
         self._asked = asked
 
@@ -589,16 +664,19 @@ class Recorder(watch.Observer):
     def moved(self, step: Any) -> None:
         self.told.append(f"moved {step.number}")
 
-    def asked(self) -> str:
-        return self._asked.pop(0) if self._asked else "q"
+    def asked(self) -> CheckAsked | PageOpened | None:
+        return self._asked.pop(0) if self._asked else None
 
 
-def watched(home: Home, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def watched(
+    home: Home, asked: list[CheckAsked | PageOpened], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
     """What an observer is told of a watch that gets these requests, and then q."""
 
-    def events(project: Path, keys: watch.Keys) -> Iterator[str]:
-        while True:
-            yield keys.asked()
+    def events(news: object, keys: watch.Keys, observer: watch.Observer) -> Iterator[Event]:
+        while asked := observer.asked():
+            yield asked
+        yield Key("q")
 
     monkeypatch.setattr(watch, "Keys", Quiet)
     monkeypatch.setattr(watch, "events", events)
@@ -610,7 +688,7 @@ def watched(home: Home, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> li
 @pytest.mark.usefixtures("workspace")
 def test_watch_tells_its_observer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each run from its beginning to what is noted; a page can ask for one."""
-    told = watched(home, ["check 1", "check 9", "check x", ""], monkeypatch)
+    told = watched(home, [CheckAsked(home.steps[1])], monkeypatch)
 
     assert told == [
         *("started 0", "start.works", "start.tested", "finished 0, at 1"),
@@ -623,10 +701,12 @@ def test_opened_page_moves_a_finished_watch(
     home: Home, monkeypatch: pytest.MonkeyPatch, verdicts: dict[str, Status]
 ) -> None:
     """To the next step and no further, without a run; an unfinished step is not left."""
-    told = watched(home, ["page 0", "page 2", "page 1"], monkeypatch)
+    told = watched(
+        home, [PageOpened(home.steps[number]) for number in (0, 2, 1)], monkeypatch
+    )
     assert told[-1] == "moved 1"
     assert [line for line in told if line.startswith("started")] == ["started 0"]
 
     verdicts["notes.urls"] = Status.FAILED
-    told = watched(home, ["page 2", "page 0"], monkeypatch)
+    told = watched(home, [PageOpened(home.steps[number]) for number in (2, 0)], monkeypatch)
     assert not [line for line in told if line.startswith("moved")]

@@ -5,23 +5,32 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import platform
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import time
+from collections.abc import Generator, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from course import Step
-from course.files import is_source
+from course.files import files_of, is_source
 from course.terminal import has_colour, is_live, paint, say
 from workshop.arguments import project_options
 from workshop.commands import check, hint
 from workshop.errors import Exit, UsageError
+from workshop.events import CheckAsked, Event, Key, PageOpened, Saved
 from workshop.home import Home
+from workshop.interruption import last_act
 from workshop.progress import Progress, load
 
 if TYPE_CHECKING:
     from checks.results import ItemResult, Report
+
+# How long a key waits, and the first check for its watcher. Seconds.
+_MOMENT = 0.1
+_MOMENTS_PER_LOOK = 5
 
 SHARED_FILE_SYSTEMS = {
     "9p",
@@ -89,9 +98,9 @@ class Observer:
     def moved(self, step: Step) -> None:
         """From now on this step is judged."""
 
-    def asked(self) -> str:
-        """What is asked for: `check 5` or `page 5` (its page was opened); '' if nothing is."""
-        return ""
+    def asked(self) -> CheckAsked | PageOpened | None:
+        """What a page asks for, if one does."""
+        return None
 
 
 class Watch:
@@ -111,21 +120,25 @@ class Watch:
         self.step = step
         self.observer = observer or Observer()
         self.report: Report | None = None
+        self.saved: Saved | None = None
 
     def run(self, python: str | None) -> int:
         """Check now, then at each save. Ends at q, Ctrl-C, or when the folder has gone."""
         try:
             with (
                 Keys() as keys,
+                contextlib.closing(saves(self.project)) as news,
                 self.home.session(self.project, python, warm=True) as session,
             ):
-                keys.asked = self.observer.asked
+                # From here on the system notes each save: one during the first check counts.
+                next(news)
+                self.saved = last_save(self.project)
                 self.judge(session)
                 self.invite(keys)
-                for key in events(self.project, keys):
-                    if key == "q":
+                for event in events(news, keys, self.observer):
+                    if event == Key("q"):
                         break
-                    if self.answer(key, session):
+                    if self.answer(event, session):
                         self.invite(keys)
                     keys.drop()
         except KeyboardInterrupt:
@@ -133,34 +146,34 @@ class Watch:
         say("", "Stopped watching.")
         return Exit.PASSED
 
-    def answer(self, key: str, session: Any) -> bool:
-        """Do what a key or a save (`saved`) asks for; whether it was anything at all."""
-        if key in {"saved", "\r", "\n"}:
-            self.judge(session)
-        elif key == "h":
-            self.hint()
-        elif key == "n":
-            self.move_on(session)
-        else:
-            return self.turn_to(key, session)
+    def answer(self, event: Event, session: Any) -> bool:
+        """Do what an event asks for; whether it was anything at all."""
+        match event:
+            case Saved():
+                self.saved = event
+                self.judge(session, event)
+            case CheckAsked(step):
+                self.step = step
+                self.judge(session)
+            case PageOpened(step):
+                return self.follow(step)
+            case Key("\r" | "\n"):
+                self.judge(session)
+            case Key("h"):
+                self.hint()
+            case Key("n"):
+                self.move_on(session)
+            case _:
+                return False
         return True
 
-    def turn_to(self, request: str, session: Any) -> bool:
-        """Do what a page asks for, `check 5` or `page 5`; whether anything was done.
+    def follow(self, step: Step) -> bool:
+        """Move to the step whose page was opened; whether anything was done.
 
-        A page that was opened moves the watch only as `n` does: from a finished step to
-        the next. What is there is judged at the next save, or when the page asks for it.
+        A page moves the watch only as `n` does: from a finished step to the next. What is
+        there is judged at the next save, or when the page asks for it.
         """
-        wish, _, number = request.partition(" ")
-        step = next((step for step in self.home.steps if str(step.number) == number), None)
-        if step is None or not self.home.checklist(step):
-            return False
-        if wish == "check":
-            self.step = step
-            self.judge(session)
-            return True
-        done = self.progress.is_done(self.step)
-        if wish != "page" or not done or step != self.home.after(self.step):
+        if not self.progress.is_done(self.step) or step != self.home.after(self.step):
             return False
         self.step = step
         self.observer.moved(step)
@@ -172,10 +185,13 @@ class Watch:
         self.observer.verdict(result)
         check.show(result)
 
-    def judge(self, session: Any) -> None:
-        """Run the checklist once and print it."""
-        where = self.home.shown(self.project)
-        say("", f"Step {self.step.label}, {self.step.heading}: checking {where} ...")
+    def judge(self, session: Any, saved: Saved | None = None) -> None:
+        """Run the checklist once, because of a save or not, and print it."""
+        what = f"step {self.step.label}, {self.step.heading}"
+        if saved:
+            say("", f"{saved}, checking {what} ...")
+        else:
+            say("", f"S{what[1:]}: checking {self.home.shown(self.project)} ...")
         self.observer.started(self.step)
         only = self.home.items_of_part(self.step)
         report = session.run(self.step.number, only=only, on_result=self.show)
@@ -206,21 +222,46 @@ class Watch:
             self.judge(session)
 
     def invite(self, keys: Keys) -> None:
-        """Say what happens next and which keys there are."""
-        text = "Waiting for a save. Ctrl-C stops."
+        """Say what was saved last, what happens next and which keys there are."""
+        last = f" ({self.saved})" if self.saved else ""
+        text = f"Waiting for the next save{last}. Ctrl-C stops."
         if keys.live:
             done = self.progress.is_done(self.step) and self.home.after(self.step)
             more = "n next step, " if done else "h hint, "
-            text = f"Waiting for a save. Keys: Enter check again, {more}q quit."
+            text = (
+                f"Waiting for the next save{last}.\nKeys: Enter check again, {more}q quit."
+            )
         say(paint(text, "faint", colour=has_colour()))
 
 
-def events(project: Path, keys: Keys) -> Iterator[str]:
-    """`saved` after each save below the project, or the key that was pressed.
+def events(news: Iterable[Saved | None], keys: Keys, observer: Observer) -> Iterator[Event]:
+    """Each save, each key and each request of a page, in the order of their coming.
 
-    A save while a check runs is noticed when it has ended. Raises UsageError if the
-    folder goes away.
+    What is saved while a check runs comes when it has ended.
     """
+    for saved in news:
+        if saved:
+            yield saved
+        elif name := keys.pressed():
+            yield Key(name)
+        elif asked := observer.asked():
+            yield asked
+
+
+def saves(project: Path) -> Generator[Saved | None, None, None]:
+    """Each save below the project, and None whenever there was none for a moment.
+
+    The system notes saves from the first next() on, whatever the caller does between two
+    of them. Raises UsageError if the folder goes away.
+    """
+    for paths in looked_for(project) if polling(project) else reported(project):
+        if not project.is_dir():
+            raise UsageError(f"The folder {project} has gone; nothing is left to watch.")
+        yield save_of(project, paths) if paths else None
+
+
+def reported(project: Path) -> Iterator[list[Path]]:
+    """The files that were saved, as the system reports them; [] if none was for a moment."""
     from watchfiles import watch as changes
 
     for seen in changes(
@@ -228,31 +269,81 @@ def events(project: Path, keys: Keys) -> Iterator[str]:
         watch_filter=lambda _, path: is_source(project, path),
         debounce=400,
         step=40,
-        rust_timeout=200,
+        rust_timeout=int(_MOMENT * 1000),
         yield_on_timeout=True,
         raise_interrupt=True,
-        force_polling=polling(project),
-        poll_delay_ms=500,
+        force_polling=False,
         ignore_permission_denied=True,
     ):
-        if not project.is_dir():
-            raise UsageError(f"The folder {project} has gone; nothing is left to watch.")
-        if seen:
-            yield "saved"
-        elif key := keys.pressed() or keys.asked():
-            yield key
+        yield [Path(path) for _, path in seen]
 
 
-def polling(project: Path) -> bool | None:
-    """Whether to look at the files instead of waiting for the system to tell of changes.
+def looked_for(project: Path) -> Iterator[list[Path]]:
+    """The same, found by looking at all files.
 
-    NUMENEON_POLLING=1 or 0 decides; else yes for folders shared from another system, whose
-    changes are often not told, and None, for watchfiles to decide (WSL), everywhere else.
+    watchfiles could do that, but knows the time of a save in whole seconds only: the second
+    one of a second, as a formatter makes it, would be lost.
+    """
+    known = _states(project)
+    while True:
+        for _ in range(_MOMENTS_PER_LOOK - 1):
+            yield []
+            time.sleep(_MOMENT)  # the interval of a poll
+        before, known = known, _states(project)
+        names = before.keys() | known.keys()
+        changed = [project / name for name in names if before.get(name) != known.get(name)]
+        yield [path for path in changed if is_source(project, str(path))]
+
+
+def _states(project: Path) -> dict[str, tuple[int, int, int]]:
+    """What tells one state of each file from another, without reading it."""
+    states = {}
+    for name in files_of(project):
+        with contextlib.suppress(OSError):  # removed a moment ago
+            status = (project / name).lstat()
+            states[name] = (status.st_mtime_ns, status.st_size, status.st_ino)
+    return states
+
+
+def save_of(project: Path, paths: Iterable[Path]) -> Saved:
+    """The save of these files: the one that was saved last comes first."""
+    ordered = sorted(((saved_at(path), path) for path in paths), reverse=True)
+    names = (path.relative_to(project).as_posix() for _, path in ordered)
+    return Saved(tuple(map(PurePosixPath, names)), datetime.fromtimestamp(ordered[0][0]))
+
+
+def saved_at(path: Path) -> float:
+    """When a file was saved; now, if it is not there any more."""
+    now = time.time()
+    try:
+        status = path.lstat()
+    except OSError:
+        return now
+    # A file that was moved here keeps its st_mtime. On Windows st_ctime is its making.
+    changed = status.st_mtime if os.name == "nt" else max(status.st_mtime, status.st_ctime)
+    return min(changed, now)
+
+
+def last_save(project: Path) -> Saved | None:
+    """The newest file of a project as it is now; None if there is none at all."""
+    files = sorted((project / name for name in files_of(project)), key=saved_at)
+    sources = (path for path in reversed(files) if is_source(project, str(path)))
+    newest = next(sources, None)
+    return save_of(project, [newest]) if newest else None
+
+
+def polling(project: Path) -> bool:
+    """Whether to look at the files instead of waiting for the system to report changes.
+
+    NUMENEON_POLLING=1 or 0 decides; else yes in WSL and for folders shared from another
+    system, whose changes are often not reported.
     """
     named = os.environ.get("NUMENEON_POLLING", "").strip().lower()
     if named:
         return named not in {"0", "no", "false", "off"}
-    return True if file_system(project) in SHARED_FILE_SYSTEMS else None
+    if "microsoft-standard" in platform.uname().release.lower():
+        return True
+    return file_system(project) in SHARED_FILE_SYSTEMS
 
 
 def file_system(folder: Path) -> str:
@@ -274,14 +365,16 @@ class Keys:
 
     def __init__(self) -> None:
         self.live = is_live(sys.stdin)
-        self.asked: Callable[[], str] = lambda: ""
         self._before: list[Any] | None = None
+        self._acts = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         if self.live and os.name != "nt":
             import termios
 
             self._before = termios.tcgetattr(sys.stdin)
+            # A process that has to be ended the hard way leaves the terminal as it was, too.
+            self._acts.enter_context(last_act(self._restore))
             quiet = termios.tcgetattr(sys.stdin)
             quiet[3] &= ~(termios.ECHO | termios.ICANON)
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
@@ -293,17 +386,23 @@ class Keys:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._before is not None:
-            import termios
+        self._restore()
+        self._acts.close()
 
-            with contextlib.suppress(termios.error):
-                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
+    def _restore(self) -> None:
+        if self._before is None:
+            return
+        import termios
+
+        with contextlib.suppress(termios.error):
+            # Not TCSADRAIN: to a terminal that was halted the output never gets through.
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, self._before)
 
     def pressed(self) -> str:
         """The key pressed since the last time, in lower case; '' if none was."""
         if not self.live:
             return ""
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             return msvcrt.getwch().lower() if msvcrt.kbhit() else ""

@@ -1,4 +1,4 @@
-"""The page that ticks itself: serves the pages, and tells them what the watch finds.
+"""The pages that tick themselves: their sockets, and the thread that serves them.
 
 A page gets the whole state of its step at every change, never single changes: one that was
 away has all it needs with the first message, and a slow one skips to the newest. It is
@@ -6,6 +6,11 @@ admitted by Origin and by a token that only a page from here holds. It can ask f
 and nothing else, and only from this machine.
 
 Close codes: 4400 not understood, 4403 not a page of ours, 4408 too slow, 4429 too many.
+
+Three threads: the main one runs the watch, `live` runs the event loop with all sockets and
+the Board, `pages` builds (see build.py). The watch hands its news to the loop with
+call_soon_threadsafe(); what pages ask for comes back in a deque, whose append() and
+popleft() need no lock.
 """
 
 from __future__ import annotations
@@ -14,156 +19,53 @@ import asyncio
 import collections
 import contextlib
 import errno
-import ipaddress
 import json
-import logging
-import re
 import secrets
-import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from course import Step
 from course.files import write_text
 from course.terminal import complain, say
-from workshop.commands.steps import state as state_of
 from workshop.commands.watch import Observer
 from workshop.errors import EnvironmentTrouble
+from workshop.events import CheckAsked, PageOpened
 from workshop.home import Home
-from workshop.pages.build import Builder, StaticResponse, trouble
+from workshop.pages.board import Board, progress_of
+from workshop.pages.build import Builder, trouble
+from workshop.pages.serve import (
+    LOOPBACK,
+    address_of,
+    answer,
+    error_log,
+    is_loopback,
+    network_name,
+)
 from workshop.progress import Progress
 
 if TYPE_CHECKING:
     from checks.results import ItemResult, Report
 
-SCHEMA = 1
-LOOPBACK = "127.0.0.1"
 PORT = 8765
 PORTS_TRIED = 20
-SOCKET_PATH = "/live"
+# From the handshake to the token, which live.js sends at once. Seconds.
 ADMISSION_SECONDS = 5.0
+# From connecting to the whole request: a browser opens connections ahead of its need. Seconds.
+REQUEST_SECONDS = 30
+# Also the time that a slow reader has for a large file. Seconds.
+CLOSE_SECONDS = 10
+# How long the end waits for the loop, whose sockets may take CLOSE_SECONDS. Seconds.
+END_SECONDS = 5
 MOST_PAGES = 64
-
-
-class Board:
-    """What is known about the steps and their items. Used in the server's thread only."""
-
-    def __init__(self, home: Home, project: Path) -> None:
-        self.home = home
-        self.project = project
-        self.watched: int | None = None
-        self.running: set[str] = set()
-        self.runs = 0
-        self.seconds = 0.0
-        self.verdicts: dict[int, dict[str, dict[str, Any]]] = {}
-        self.steps: list[dict[str, Any]] = []
-
-    def begin(
-        self, progress: list[dict[str, Any]], known: dict[int, dict[str, str]]
-    ) -> None:
-        """Start from what was noted earlier: verdicts without their messages."""
-        self.steps = progress
-        self.verdicts = {
-            step: {id: {"status": status} for id, status in items.items()}
-            for step, items in known.items()
-        }
-
-    def started(self, step: Step) -> None:
-        self.watched = step.number
-        self.running = {item.id for item in self.home.checklist(step)}
-
-    def verdict(self, result: ItemResult) -> None:
-        self.running.discard(result.id)
-        if self.watched is not None:
-            known = self.verdicts.setdefault(self.watched, {})
-            known[result.id] = self._told(result)
-
-    def finished(self, seconds: float, progress: list[dict[str, Any]]) -> None:
-        self.running = set()
-        self.runs += 1
-        self.seconds = seconds
-        self.steps = progress
-
-    def moved(self, step: Step) -> None:
-        self.watched = step.number
-
-    def _told(self, result: ItemResult) -> dict[str, Any]:
-        return {
-            "status": str(result.status),
-            "message": result.message,
-            "hint": result.hint,
-            "file": result.file,
-            "line": result.line,
-            "blocked_by": result.blocked_by,
-        }
-
-    def shown(self, step: Step | None, *, near: bool) -> dict[str, Any]:
-        """The state as a page of `step` gets it. A page that is not `near`, on this machine,
-        gets no link that opens an editor and may not ask for anything.
-        """
-        mine = step is not None and step.number == self.watched
-        return {
-            "type": "state",
-            "schema": SCHEMA,
-            "step": step.number if step else None,
-            "watched": self.watched,
-            "running": bool(mine and self.running),
-            "runs": self.runs,
-            "seconds": round(self.seconds, 3),
-            "may_ask": near,
-            "items": self._items(step, near=near) if step else [],
-            "steps": self.steps,
-        }
-
-    def _items(self, step: Step, *, near: bool) -> list[dict[str, Any]]:
-        known = self.verdicts.get(step.number, {})
-        running = self.running if step.number == self.watched else set()
-        blank = {"status": "unknown"}
-        items = []
-        for item in self.home.checklist(step):
-            told = {"id": item.id, "running": item.id in running} | known.get(
-                item.id, blank
-            )
-            if near and told.get("file"):
-                told["open"] = editor_link(self.project / told["file"], told.get("line"))
-            items.append(told)
-        return items
-
-
-def editor_link(file: Path, line: int | None) -> str:
-    """The address under which an editor opens a file at a line."""
-    path = file.as_posix()
-    start = path if path.startswith("/") else f"/{path}"
-    return f"vscode://file{quote(start)}" + (f":{line}" if line else "")
-
-
-def progress_of(progress: Progress) -> list[dict[str, Any]]:
-    """How far each step is, in the course's order."""
-    table = []
-    for step in progress.home.steps:
-        done, total = progress.count(step)
-        table.append(
-            {
-                "number": step.number,
-                "slug": step.slug,
-                "title": step.title,
-                "finished": progress.is_done(step),
-                "state": state_of(progress, step),
-                "done": done,
-                "total": total,
-            }
-        )
-    return table
+MOST_WAITING = 16  # sockets that have shown no token yet
+MOST_CONNECTIONS = 256  # of any kind, the silent ones included
 
 
 @dataclass(eq=False)
@@ -176,27 +78,135 @@ class PageConnection:
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class PageSockets:
+    """All connected pages. Used in the loop's thread only, but for `asked`."""
+
+    def __init__(self, home: Home, board: Board, version: Callable[[], str]) -> None:
+        """`version` tells the version of the pages that are served now."""
+        self.home = home
+        self.board = board
+        self.token = secrets.token_urlsafe(16)
+        self.asked: collections.deque[CheckAsked | PageOpened] = collections.deque(
+            maxlen=16
+        )
+        self._version = version
+        self._pages: set[PageConnection] = set()
+        self._waiting = 0
+
+    def wake(self) -> None:
+        """Send the state to every page."""
+        for page in self._pages:
+            page.news.set()
+
+    async def talk(self, connection: ServerConnection) -> None:
+        """Serve one socket from its opening to its end."""
+        with contextlib.suppress(ConnectionClosed):
+            page = await self._admit(connection)
+            if page is None:
+                return
+            self._pages.add(page)
+            sender = asyncio.create_task(self._send(page))
+            try:
+                async for text in connection:
+                    if not self._hear(page, text):
+                        await connection.close(4400, "not understood")
+            finally:
+                self._pages.discard(page)
+                sender.cancel()
+
+    async def _admit(self, connection: ServerConnection) -> PageConnection | None:
+        """Wait for the first message, {token, step}; None if the page was turned away."""
+        if self._waiting >= MOST_WAITING:
+            await connection.close(4429, "too many that wait")
+            return None
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(ADMISSION_SECONDS):
+                said = parsed(await connection.recv())
+        except TimeoutError:
+            await connection.close(4408, "no token in time")
+            return None
+        finally:
+            self._waiting -= 1
+        code, reason = self._objection(said)
+        if said is None or code:
+            await connection.close(code, reason)
+            return None
+        near = is_loopback(str(connection.remote_address[0]))
+        page = PageConnection(connection, self._step(said.get("step")), near)
+        page.news.set()
+        if near and page.step:
+            self.asked.append(PageOpened(page.step))
+        return page
+
+    def _objection(self, said: dict[str, Any] | None) -> tuple[int, str]:
+        """With which close code and words to turn a page away; (0, '') if it may stay."""
+        if said is None:
+            return 4400, "not understood"
+        token = said.get("token")
+        if not isinstance(token, str) or not _same(token, self.token):
+            return 4403, "not a page from here"
+        if len(self._pages) >= MOST_PAGES:
+            return 4429, "too many pages"
+        return 0, ""
+
+    async def _send(self, page: PageConnection) -> None:
+        """Send the state whenever there is news; what changed meanwhile goes as one."""
+        with contextlib.suppress(ConnectionClosed):
+            while await page.news.wait():
+                page.news.clear()
+                state = self.board.shown(page.step, near=page.near)
+                state["site"] = self._version()
+                await page.socket.send(json.dumps(state, ensure_ascii=False))
+
+    def _hear(self, page: PageConnection, text: str | bytes) -> bool:
+        """The one thing to ask for, {"type": "check"}; whether it was understood."""
+        said = parsed(text)
+        if said is None or said.get("type") != "check":
+            return False
+        if page.near and page.step:
+            wish = CheckAsked(page.step)
+            judging = self.board.running and self.board.watched == page.step.number
+            if not judging and wish not in self.asked:
+                self.asked.append(wish)
+        return True
+
+    def _step(self, number: object) -> Step | None:
+        """The step of that number, if it has a checklist."""
+        for step in self.home.steps:
+            if type(number) is int and step.number == number:
+                return step if self.home.checklist(step) else None
+        return None
+
+
 class Live(Observer):
     """Serves the pages while it is entered; the watch tells it what it finds."""
 
     def __init__(
-        self, home: Home, progress: Progress, host: str = LOOPBACK, port: int = PORT
+        self,
+        home: Home,
+        progress: Progress,
+        host: str = LOOPBACK,
+        port: int = PORT,
+        *,
+        strict: bool = False,
     ) -> None:
-        """Listens on `host` at `port`, or one of the next when that is taken."""
+        """Listens on `host` at `port`; at another one when that is taken, unless `strict`."""
         self.home = home
         self.host = host
         self.port = port
-        self.token = secrets.token_urlsafe(16)
         self.board = Board(home, progress.project)
         known = {step.number: progress.verdicts.get(step.slug, {}) for step in home.steps}
         self.board.begin(progress_of(progress), known)
-        self.builder = Builder(home, self.token, lambda: self._tell(None))
-        self._asked: collections.deque[str] = collections.deque(maxlen=16)
-        self._pages: set[PageConnection] = set()
+        self.sockets = PageSockets(home, self.board, lambda: self.builder.site.version)
+        self.builder = Builder(home, self.sockets.token, lambda: self._tell(None))
+        self._strict = strict
+        self._connections = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._ready = threading.Event()
         self._trouble: OSError | None = None
+        # A daemon: a loop that hangs does not keep the process from ending.
         self._thread = threading.Thread(target=self._main, name="live", daemon=True)
         self._log = error_log(home)
 
@@ -214,20 +224,19 @@ class Live(Observer):
     def moved(self, step: Step) -> None:
         self._tell(self.board.moved, step)
 
-    def asked(self) -> str:
+    def asked(self) -> CheckAsked | PageOpened | None:
         try:
-            return self._asked.popleft()
+            return self.sockets.asked.popleft()
         except IndexError:
-            return ""
+            return None
 
     def _tell(self, change: Callable[..., None] | None, *details: object) -> None:
-        """Change the board and wake every page, in the server's thread."""
+        """Change the board and wake every page, in the loop's thread."""
 
         def act() -> None:
             if change:
                 change(*details)
-            for page in self._pages:
-                page.news.set()
+            self.sockets.wake()
 
         loop = self._loop
         if loop:
@@ -239,11 +248,9 @@ class Live(Observer):
     def __enter__(self) -> Self:
         """Raises EnvironmentTrouble if nothing can listen there."""
         self._thread.start()
-        self._ready.wait()
+        self._ready.wait()  # set by _serve() in every case
         if self._trouble:
-            raise EnvironmentTrouble(
-                f"The pages cannot be served at {self.host}: {self._trouble.strerror}."
-            )
+            raise EnvironmentTrouble(self._words(self._trouble))
         self.builder.__enter__()
         return self
 
@@ -257,13 +264,33 @@ class Live(Observer):
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._stop.set)
         self.builder.__exit__(kind, error, trace)
-        self._thread.join(5)
+        self._thread.join(END_SECONDS)
+
+    def _words(self, error: OSError) -> str:
+        """What to say of an address that cannot be listened at."""
+        if error.errno == errno.EADDRINUSE:
+            return (
+                f"Port {self.port} is in use by another program. End that one, or choose "
+                "another port with --port."
+            )
+        return f"The pages cannot be served at {self.host}: {error.strerror}."
+
+    @property
+    def token(self) -> str:
+        """What a page from here holds."""
+        return self.sockets.token
 
     @property
     def address(self) -> str:
         """Where a browser on this machine finds the pages."""
-        host = self.host if is_loopback(self.host) else LOOPBACK
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+        return address_of(self.host if is_loopback(self.host) else LOOPBACK, self.port)
+
+    @property
+    def network_address(self) -> str | None:
+        """Where browsers on other machines find the pages; None if none can."""
+        if is_loopback(self.host):
+            return None
+        return address_of(network_name(self.host), self.port)
 
     def page(self, step: Step) -> str:
         """The address of a step's page."""
@@ -286,120 +313,54 @@ class Live(Observer):
             await self._stop.wait()
 
     async def _listen(self) -> Server:
-        """Take the first free port from the wanted one on, else whichever is free."""
-        for port in (*range(self.port, self.port + PORTS_TRIED), 0):
+        """Take the wanted port; else, unless `strict`, the first free one of the next."""
+        others = () if self._strict else (*range(self.port + 1, self.port + PORTS_TRIED), 0)
+        for port in (self.port, *others):
             try:
-                server = await serve(
-                    self._talk,
-                    self.host,
-                    port,
-                    process_request=self._answer,
-                    compression=None,
-                    max_size=1024,
-                    open_timeout=30,
-                    close_timeout=10,  # also the time that a slow reader has for a large file
-                    server_header=None,
-                    logger=self._log,
-                )
+                server = await self._listen_at(port)
             except OSError as error:
-                if port == 0 or error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+                taken = error.errno in {errno.EADDRINUSE, errno.EACCES}
+                if not taken or port == (self.port, *others)[-1]:
                     raise
                 continue
             self.port = next(iter(server.sockets)).getsockname()[1]
             return server
-        raise AssertionError("the loop above ends with port 0")
+        raise AssertionError("the last port is returned from or raises")
 
-    # HTTP, and who may open a socket.
+    async def _listen_at(self, port: int) -> Server:
+        live = self
+
+        class Bounded(ServerConnection):
+            """A connection that is dropped at once when there are too many."""
+
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                live._connections += 1
+                super().connection_made(transport)
+                if live._connections > MOST_CONNECTIONS:
+                    self.transport.abort()
+
+            def connection_lost(self, error: Exception | None) -> None:
+                live._connections -= 1
+                super().connection_lost(error)
+
+        return await serve(
+            self.sockets.talk,
+            self.host,
+            port,
+            process_request=self._answer,
+            create_connection=Bounded,
+            compression=None,
+            max_size=1024,
+            open_timeout=REQUEST_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+            server_header=None,
+            logger=self._log,
+        )
 
     async def _answer(
         self, connection: ServerConnection, request: Request
     ) -> Response | None:
-        headers = {name.title(): value for name, value in request.headers.raw_items()}
-        host = headers.get("Host", "")
-        if not knows_host(self.host, host):
-            return refusal(403, "This address is not served here.")
-        if request.path.partition("?")[0] != SOCKET_PATH:
-            if request.method not in {"GET", "HEAD"}:
-                return refusal(405, "Pages can only be read.")
-            return response(self.builder.site.answer(request.path, headers), request.method)
-        if headers.get("Origin") != f"http://{host}":
-            return refusal(403, "Only pages from here may connect.")
-        return None
-
-    # The pages' sockets.
-
-    async def _talk(self, connection: ServerConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            page = await self._admit(connection)
-            if page is None:
-                return
-            self._pages.add(page)
-            sender = asyncio.create_task(self._send(page))
-            try:
-                async for text in connection:
-                    if not self._hear(page, text):
-                        await connection.close(4400, "not understood")
-            finally:
-                self._pages.discard(page)
-                sender.cancel()
-
-    async def _admit(self, connection: ServerConnection) -> PageConnection | None:
-        """Wait for the first message, {token, step}; None if the page was turned away."""
-        try:
-            async with asyncio.timeout(ADMISSION_SECONDS):
-                said = parsed(await connection.recv())
-        except TimeoutError:
-            await connection.close(4408, "no token in time")
-            return None
-        code, reason = self._objection(said)
-        if said is None or code:
-            await connection.close(code, reason)
-            return None
-        near = is_loopback(str(connection.remote_address[0]))
-        page = PageConnection(connection, self._step(said.get("step")), near)
-        page.news.set()
-        if near and page.step:
-            self._asked.append(f"page {page.step.number}")
-        return page
-
-    def _objection(self, said: dict[str, Any] | None) -> tuple[int, str]:
-        """With which close code and words to turn a page away; (0, '') if it may stay."""
-        if said is None:
-            return 4400, "not understood"
-        token = said.get("token")
-        if not isinstance(token, str) or not _same(token, self.token):
-            return 4403, "not a page from here"
-        if len(self._pages) >= MOST_PAGES:
-            return 4429, "too many pages"
-        return 0, ""
-
-    async def _send(self, page: PageConnection) -> None:
-        """Send the state whenever there is news; what changed meanwhile goes as one."""
-        with contextlib.suppress(ConnectionClosed):
-            while await page.news.wait():
-                page.news.clear()
-                state = self.board.shown(page.step, near=page.near)
-                state["site"] = self.builder.site.version
-                await page.socket.send(json.dumps(state, ensure_ascii=False))
-
-    def _hear(self, page: PageConnection, text: str | bytes) -> bool:
-        """The one thing to ask for, {"type": "check"}; whether it was understood."""
-        said = parsed(text)
-        if said is None or said.get("type") != "check":
-            return False
-        if page.near and page.step:
-            wish = f"check {page.step.number}"
-            judging = self.board.running and self.board.watched == page.step.number
-            if not judging and wish not in self._asked:
-                self._asked.append(wish)
-        return True
-
-    def _step(self, number: object) -> Step | None:
-        """The step of that number, if it has a checklist."""
-        for step in self.home.steps:
-            if type(number) is int and step.number == number:
-                return step if self.home.checklist(step) else None
-        return None
+        return answer(self.builder.site, self.host, request)
 
 
 def _same(one: str, other: str) -> bool:
@@ -415,90 +376,36 @@ def parsed(text: str | bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's own, which nobody else can reach."""
-    if host == "localhost":
-        return True
-    with contextlib.suppress(ValueError):
-        found = ipaddress.ip_address(host.partition("%")[0])
-        mapped = getattr(found, "ipv4_mapped", None)
-        return (mapped or found).is_loopback
-    return False
-
-
-def knows_host(bound: str, header: str) -> bool:
-    """Whether a Host header is one that leads here.
-
-    A web page elsewhere can point a name of its own at 127.0.0.1, and would then count as
-    being of the same origin; so names that are not ours are refused.
-    """
-    name = re.sub(r":\d+$", "", header).strip("[]").lower()
-    if name == "localhost" or is_loopback(name):
-        return True
-    if is_loopback(bound):
-        return False
-    with contextlib.suppress(ValueError):
-        return bool(ipaddress.ip_address(name))
-    own = socket.gethostname().lower()
-    return name in {own, f"{own}.local", bound.lower()}
-
-
-def response(answer: StaticResponse, method: str) -> Response:
-    """An answer in the form that the server library sends."""
-    headers = Headers({**answer.headers, "Connection": "close"})
-    if answer.status != 304:
-        headers["Content-Length"] = str(len(answer.body))
-    body = b"" if method == "HEAD" else answer.body
-    return Response(answer.status, REASONS[answer.status], headers, body)
-
-
-def refusal(status: int, text: str) -> Response:
-    """A refusal in one sentence."""
-    plain: Mapping[str, str] = {"Content-Type": "text/plain; charset=utf-8"}
-    return response(StaticResponse(status, dict(plain), f"{text}\n".encode()), "GET")
-
-
-REASONS = {
-    200: "OK",
-    301: "Moved Permanently",
-    304: "Not Modified",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    503: "Service Unavailable",
-}
-
-
-def error_log(home: Home) -> logging.Logger:
-    """Where the server's own errors go: a file, so that none lands on the terminal."""
-    log = logging.getLogger("workshop.live")
-    log.propagate = False
-    log.setLevel(logging.ERROR)
-    for handler in list(log.handlers):
-        log.removeHandler(handler)
-        handler.close()
-    home.state.mkdir(parents=True, exist_ok=True)
-    log.addHandler(logging.FileHandler(home.state / "live.log", delay=True))
-    return log
-
-
 @contextlib.contextmanager
 def serving(
-    home: Home, progress: Progress, host: str | None = None
+    home: Home, progress: Progress, host: str | None = None, port: int | None = None
 ) -> Iterator[Live | None]:
-    """Serve the pages; yields None, after a word on why, where that is not possible."""
+    """Serve the pages; yields None, after a word on why, where that is not possible.
+
+    A `port` that was asked for is taken, or EnvironmentTrouble raised. Otherwise it is the
+    one of the last time, and another one, with a word, when that is taken.
+    """
     with contextlib.ExitStack() as stack:
         live = None
         why = trouble(home)
         if why:
             say(why, "")
         else:
+            wanted = port or _last_port(home)
             try:
-                wanted = _last_port(home)
-                live = stack.enter_context(Live(home, progress, host or LOOPBACK, wanted))
+                made = Live(
+                    home, progress, host or LOOPBACK, wanted, strict=port is not None
+                )
+                live = stack.enter_context(made)
                 write_text(home.state / "port", f"{live.port}\n")
             except (EnvironmentTrouble, OSError) as error:
+                if port is not None:
+                    raise
                 complain(str(error), "")
+            if live and live.port != wanted:
+                say(
+                    f"Port {wanted} is in use by another program: {live.port} is taken.", ""
+                )
         yield live
 
 

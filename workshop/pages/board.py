@@ -1,0 +1,127 @@
+"""What the pages are told: the state of the steps, their items, and the run under way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from course import Step
+from workshop.commands.steps import state as state_of
+from workshop.home import Home
+from workshop.progress import Progress
+
+if TYPE_CHECKING:
+    from checks.results import ItemResult
+
+SCHEMA = 1
+
+
+class Board:
+    """What is known about the steps and their items. Used in the server's thread only."""
+
+    def __init__(self, home: Home, project: Path) -> None:
+        self.home = home
+        self.project = project
+        self.watched: int | None = None
+        self.running: set[str] = set()
+        self.runs = 0
+        self.seconds = 0.0
+        self.verdicts: dict[int, dict[str, dict[str, Any]]] = {}
+        self.steps: list[dict[str, Any]] = []
+
+    def begin(
+        self, progress: list[dict[str, Any]], known: dict[int, dict[str, str]]
+    ) -> None:
+        """Start from what was noted earlier: verdicts without their messages."""
+        self.steps = progress
+        self.verdicts = {
+            step: {id: {"status": status} for id, status in items.items()}
+            for step, items in known.items()
+        }
+
+    def started(self, step: Step) -> None:
+        self.watched = step.number
+        self.running = {item.id for item in self.home.checklist(step)}
+
+    def verdict(self, result: ItemResult) -> None:
+        self.running.discard(result.id)
+        if self.watched is not None:
+            known = self.verdicts.setdefault(self.watched, {})
+            known[result.id] = self._told(result)
+
+    def finished(self, seconds: float, progress: list[dict[str, Any]]) -> None:
+        self.running = set()
+        self.runs += 1
+        self.seconds = seconds
+        self.steps = progress
+
+    def moved(self, step: Step) -> None:
+        self.watched = step.number
+
+    def _told(self, result: ItemResult) -> dict[str, Any]:
+        return {
+            "status": str(result.status),
+            "message": result.message,
+            "hint": result.hint,
+            "file": result.file,
+            "line": result.line,
+            "blocked_by": result.blocked_by,
+        }
+
+    def shown(self, step: Step | None, *, near: bool) -> dict[str, Any]:
+        """The state as a page of `step` gets it. A page that is not `near`, on this machine,
+        gets no link that opens an editor and may not ask for anything.
+        """
+        mine = step is not None and step.number == self.watched
+        return {
+            "type": "state",
+            "schema": SCHEMA,
+            "step": step.number if step else None,
+            "watched": self.watched,
+            "running": bool(mine and self.running),
+            "runs": self.runs,
+            "seconds": round(self.seconds, 3),
+            "may_ask": near,
+            "items": self._items(step, near=near) if step else [],
+            "steps": self.steps,
+        }
+
+    def _items(self, step: Step, *, near: bool) -> list[dict[str, Any]]:
+        known = self.verdicts.get(step.number, {})
+        running = self.running if step.number == self.watched else set()
+        blank = {"status": "unknown"}
+        items = []
+        for item in self.home.checklist(step):
+            told: dict[str, Any] = {"id": item.id, "running": item.id in running}
+            told |= known.get(item.id, blank)
+            if near and told.get("file"):
+                told["open"] = editor_link(self.project / told["file"], told.get("line"))
+            items.append(told)
+        return items
+
+
+def editor_link(file: Path, line: int | None) -> str:
+    """The address under which an editor opens a file at a line."""
+    path = file.as_posix()
+    start = path if path.startswith("/") else f"/{path}"
+    return f"vscode://file{quote(start)}" + (f":{line}" if line else "")
+
+
+def progress_of(progress: Progress) -> list[dict[str, Any]]:
+    """How far each step is, in the course's order."""
+    table = []
+    for step in progress.home.steps:
+        done, total = progress.count(step)
+        table.append(
+            {
+                "number": step.number,
+                "slug": step.slug,
+                "title": step.title,
+                "finished": progress.is_done(step),
+                "state": state_of(progress, step),
+                "done": done,
+                "total": total,
+            }
+        )
+    return table
