@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from course import files
+from course import Step, files
 from tests.small import after, read_tree
-from workshop import cli
+from workshop import cli, instance
+from workshop.commands import start
 from workshop.home import Home
+from workshop.progress import load
 
 
 def test_first_start_makes_the_workspace(
@@ -77,3 +82,101 @@ def test_executable_files_stay_so(home: Home) -> None:
     assert files.is_executable(home.root / "copy" / "build.sh") == files.is_executable(
         home.folder(home.steps[2]) / "build.sh"
     )
+
+
+@pytest.fixture
+def on_a_terminal(
+    home: Home, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[tuple[str, ...]]]:
+    """The start as on a terminal; what it would serve and watch is noted instead."""
+    watched: list[tuple[str, ...]] = []
+
+    class Served:
+        address = "http://127.0.0.1:8765/"
+        network_address = None
+
+        def page(self, step: Step) -> str:
+            return f"{self.address}{step.slug}/"
+
+    @contextlib.contextmanager
+    def serving(
+        home: Home, progress: object, host: str | None, port: int | None
+    ) -> Iterator[Served]:
+        watched.append((str(host), str(port)))
+        served = Served()
+        if host:
+            served.network_address = f"http://{host}:8765/"
+        yield served
+
+    monkeypatch.setattr(start, "is_live", lambda stream: True)
+    monkeypatch.setattr("workshop.pages.live.serving", serving)
+    monkeypatch.setattr("workshop.commands.watch.watch_workspace", lambda *_: 0)
+    return watched
+
+
+def test_second_start_says_where_the_first_runs(
+    home: Home,
+    on_a_terminal: list[tuple[str, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Address and process; nothing else is served or watched. Afterwards the folder is free."""
+    said = []
+
+    def watch(*_: object) -> int:
+        capsys.readouterr()
+        monkeypatch.setattr("workshop.commands.watch.watch_workspace", lambda *_: 0)
+        assert cli.main([], home) == 0
+        said.append(capsys.readouterr().out)
+        return 0
+
+    monkeypatch.setattr("workshop.commands.watch.watch_workspace", watch)
+    assert cli.main([], home) == 0
+
+    assert f"already runs in this folder, as process {os.getpid()}." in said[0]
+    assert "The pages are at http://127.0.0.1:8765/" in said[0]
+    assert len(on_a_terminal) == 1
+    assert cli.main([], home) == 0
+    assert len(on_a_terminal) == 2
+
+
+def test_start_that_is_not_ready_yet_is_named(home: Home, tmp_path: Path) -> None:
+    """A second start a moment after the first does not tell an old address."""
+    with instance.sole(home):
+        instance.note(home, "http://127.0.0.1:1/")
+    with instance.sole(home) as first, instance.sole(home) as second:
+        assert (first, second) == (True, False)
+        assert "just being started" in instance.where(home)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1"])
+def test_port_that_is_none_is_told(
+    port: str, home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is made."""
+    assert cli.main([f"--port={port}"], home) == 2
+    assert "is not a port" in capsys.readouterr().err
+    assert not home.workspace.exists()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_port_and_host_are_handed_on(
+    home: Home, on_a_terminal: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The screen has the address for others, and says what they can read there."""
+    assert cli.main(["--port", "9000", "--host", "192.168.1.5"], home) == 0
+
+    said = capsys.readouterr().out
+    assert on_a_terminal == [("192.168.1.5", "9000")]
+    assert "others on your network: http://192.168.1.5:8765/" in said
+    assert "everybody on the network can read what the checks find" in said
+
+
+def test_finished_course_still_has_the_address(
+    home: Home, on_a_terminal: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no next step to read, but the pages are served."""
+    load(home).catch_up(home.steps[-1])
+
+    assert cli.main([], home) == 0
+    assert "read   http://127.0.0.1:8765/" in capsys.readouterr().out

@@ -7,7 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from course.terminal import COMMAND, has_colour, is_live, paint, say
+from workshop import instance
 from workshop.commands.catch_up import make_project
+from workshop.commands.run import require_port
 from workshop.commands.steps import position, table
 from workshop.errors import EnvironmentTrouble, Exit
 from workshop.home import Home, page_of
@@ -24,19 +26,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="show the pages on the network too (default: on this machine only)",
     )
+    # `run --port` is another option: the name keeps argparse from mixing them up.
+    parser.add_argument(
+        "--port",
+        dest="pages_port",
+        type=int,
+        metavar="PORT",
+        help="where the pages are served (default: the last one, at first 8765)",
+    )
 
 
 def run(home: Home, arguments: argparse.Namespace) -> int:
     """Print the one screen; on a terminal go on to serve the pages and watch the workspace."""
+    port = getattr(arguments, "pages_port", None)
+    if port is not None:
+        require_port(port)
     made = make_workspace(home)
     progress = load(home)
     if not (is_live(sys.stdin) and is_live(sys.stdout)):
         say(*screen(home, progress, made=made, colour=has_colour()))
         return Exit.PASSED
+    with instance.sole(home) as alone:
+        if not alone:
+            say(instance.where(home), "It ends with Ctrl-C on its own terminal.")
+            return Exit.PASSED
+        return serve_and_watch(home, progress, arguments, made=made)
+
+
+def serve_and_watch(
+    home: Home, progress: Progress, arguments: argparse.Namespace, *, made: bool
+) -> int:
+    """Print the screen, serve the pages and watch the workspace until that is stopped.
+
+    Raises EnvironmentTrouble if the port that was asked for is in use.
+    """
     from workshop.commands.watch import watch_workspace
     from workshop.pages.live import serving
 
-    with serving(home, progress, getattr(arguments, "host", None)) as live:
+    host, port = getattr(arguments, "host", None), getattr(arguments, "pages_port", None)
+    with serving(home, progress, host, port) as live:
+        instance.note(home, live.address if live else "")
         say(*screen(home, progress, made=made, colour=has_colour(), live=live))
         return watch_workspace(home, live)
 
@@ -75,5 +104,12 @@ def screen(
             f"  edit   {home.shown(home.workspace)}",
             f"  check  {COMMAND} check",
             f"  {hint}  {COMMAND} hint ITEM",
+        ]
+    elif live:
+        lines += [f"  read   {live.address}"]
+    if live and live.network_address:
+        lines += [
+            f"  others on your network: {live.network_address}",
+            "  Warning: everybody on the network can read what the checks find.",
         ]
     return [*lines, f"  all commands: {COMMAND} --help", ""]
