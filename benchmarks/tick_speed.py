@@ -11,6 +11,7 @@ that the check reports for that run. Prints the median of the ratios (the bar is
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import re
 import statistics
@@ -64,6 +65,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    if importlib.util.find_spec("playwright") is None:
+        sys.exit(
+            "This looks at a page in a real browser and needs the package playwright:\n"
+            "    python -m pip install playwright"
+        )
     with tempfile.TemporaryDirectory() as folder:
         root = checkout(Path(folder) / "tutorial")
         catch_up(root, 4)

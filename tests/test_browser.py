@@ -134,7 +134,7 @@ def test_checklist_ticks_after_a_save(
     assert {"passed", "failed", "blocked"} >= set(marks)
     found = seen.text(FOUND)
     assert "found " in found
-    assert seen.page.is_visible(f"{FOUND} details[open] p")
+    assert seen.page.is_visible(f"{FOUND} details[open] li")
     assert "backend/" in seen.text(f"{FOUND} .checklist-place code")
     link = seen.page.get_attribute(f"{FOUND} .checklist-place a", "href")
     assert link == f"vscode://file{copy}/workspace/" + link.partition("/workspace/")[2]
@@ -401,7 +401,7 @@ def test_copied_code_is_the_file(plain: str, visits: Callable[..., Visit]) -> No
 
 
 def test_everything_by_keyboard(plain: str, visits: Callable[..., Visit]) -> None:
-    """Tab reaches the hints, Enter opens them, and one always sees where one is."""
+    """Tab reaches the hints, Enter opens them one at a time, and the focus is always visible."""
     seen = visits()
     seen.page.goto(plain + PAGE)
     seen.page.focus("ol.checklist input >> nth=0")
@@ -412,7 +412,16 @@ def test_everything_by_keyboard(plain: str, visits: Callable[..., Visit]) -> Non
     assert seen.page.evaluate(outline) != "none"
     seen.page.keyboard.press("Enter")
 
-    assert seen.page.is_visible("ol.checklist details[open] li")
+    hints = "ol.checklist details[open] li"
+    assert [hint.is_visible() for hint in seen.page.query_selector_all(hints)] == [
+        *(True, False, False)
+    ]
+    for given in (2, 3):
+        seen.page.focus("ol.checklist details[open] .checklist-next")
+        seen.page.keyboard.press("Enter")
+        visible = [hint.is_visible() for hint in seen.page.query_selector_all(hints)]
+        assert visible.count(True) == given
+    assert not seen.page.is_visible("ol.checklist details[open] .checklist-next")
 
 
 def test_printed_page(tool: Tool, visits: Callable[..., Visit]) -> None:

@@ -34,6 +34,48 @@
     if (element.textContent !== text) element.textContent = text;
   }
 
+  /** The hints of one item, one level at a time: each click shows the next.
+
+      The page holds all of them in a list, which stays whole where no script runs. */
+  class Hints {
+    constructor(levels) {
+      this.levels = levels;
+      this.given = 1;
+      this.lists = new Map(); // each list that shows them, and what brings it up to date
+    }
+
+    /** Show what was given of a list of the levels, and a button for the next one. */
+    dose(list) {
+      const shown = [...list.children];
+      const next = make("button", "checklist-next", "Next hint");
+      next.type = "button";
+      const show = () => {
+        shown.forEach((level, index) => { level.hidden = index >= this.given; });
+        next.hidden = this.given >= shown.length;
+      };
+      next.addEventListener("click", () => {
+        this.given += 1;
+        for (const [other, update] of this.lists) {
+          if (other.isConnected) update();
+          else this.lists.delete(other); // a panel that was drawn anew since
+        }
+        const level = shown[this.given - 1];
+        level.tabIndex = -1; // the reader goes on here, whether or not the button is still there
+        level.focus();
+      });
+      list.after(next);
+      this.lists.set(list, show);
+      show();
+    }
+
+    /** A copy of the list for another place on the page. */
+    copy() {
+      const list = make("ol");
+      list.append(...this.levels.map((level) => level.cloneNode(true)));
+      return list;
+    }
+  }
+
   /** One item of a checklist: its line on the page and the mark at its end. */
   class Item {
     constructor(line) {
@@ -44,6 +86,9 @@
       this.sentence = (label || line).textContent.trim().replace(/\s+/g, " ");
       this.mark = make("span", "checklist-mark");
       (label || line).after(this.mark);
+      const list = line.querySelector("details.hints > ol");
+      this.hints = new Hints(list ? [...list.children].map((one) => one.cloneNode(true)) : []);
+      if (list) this.hints.dose(list);
     }
 
     /** A box that the checks tick cannot be ticked by hand, but can be read and reached. */
@@ -205,6 +250,12 @@
         hint.open = true;
         hint.append(make("summary", "", "Hint"), make("p", "", told.hint));
         part.append(hint);
+        const item = this.items.find((one) => one.id === told.id);
+        if (item && item.hints.levels.length > 1) {
+          const list = item.hints.copy();
+          hint.lastChild.replaceWith(list);
+          item.hints.dose(list);
+        }
       }
       return part;
     }
