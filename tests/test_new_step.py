@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import course
-from course.outline import Step
+from course.outline import Part, Step
 from tools.player.scratch import environment
 from workshop import cli
 from workshop.authoring.renumbering import in_sentences, redirected, rewritten
@@ -24,7 +24,7 @@ LEFT_OUT = (".git", ".venv", ".tutorial", "workspace", "__pycache__", ".*_cache"
 # The fast tests that judge what follows from the list of steps, by one generator.
 FAST = "course outline facts pages directives structure repository site variants"
 CHOSEN = "not zensical and not reference_to_nothing_ends and not gets_its_verdict"
-SECONDS = 300
+SECONDS = 900
 
 
 class Clone:
@@ -200,6 +200,17 @@ def test_neighbours_speak_of_the_new_step() -> None:
     assert made == text.replace(
         "step 4 (`steps/{4}-emit`)", "step 5 (`steps/05-new`)"
     ).replace("items emit", "items new")
+
+
+def test_link_to_the_next_step_leads_to_its_overview() -> None:
+    """A step in parts has its first page in a folder."""
+    parts = (Part(1, "one", "One", 10), Part(2, "two", "Two", 10))
+    old, new = step_of(5, "old"), replace(step_of(4, "new"), parts=parts)
+    text = f"## Next\n\n[Step 5]({old.slug}.md)\n"
+
+    made = redirected(text, "Next", old, new)
+
+    assert made == f"## Next\n\n[Step 4]({new.slug}/index.md)\n"
 
 
 def step_of(number: int, name: str) -> Step:

@@ -190,6 +190,10 @@
     /** Show the state that the tool sent. */
     show(state, ask) {
       if (state.step !== this.step) return;
+      if (this.list.dataset.part) {
+        // The page of one part of a step: the tool tells of the whole step.
+        state = { ...state, items: state.items.filter((item) => this.sentences.has(item.id)) };
+      }
       const told = new Map(state.items.map((item) => [item.id, item]));
       for (const item of this.items) {
         if (told.has(item.id)) item.show(told.get(item.id));

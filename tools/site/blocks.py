@@ -220,8 +220,10 @@ def checklist(directive: Directive, page: Page) -> list[str]:
     """The checklist of a step or of one of its parts: boxes to tick, by the live script if
     the tool is running, else by hand."""
     step = listings.step_named(directive.values["step"], directive.values.get("part"))
-    lines = [f'<ol class="checklist" data-step="{step.number}">']
-    for item in items_of(step.number, step.part.number if step.part else None):
+    part = step.part.number if step.part else None
+    of_part = f' data-part="{part}"' if part else ""
+    lines = [f'<ol class="checklist" data-step="{step.number}"{of_part}>']
+    for item in items_of(step.number, part):
         lines += _line_of(item)
     return [*lines, "</ol>"]
 
