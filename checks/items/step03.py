@@ -44,10 +44,10 @@ def app_is_installed(harness: Harness) -> None:
         return
     if part in ("middleware", "sender") and stage.found["notifications_app"]:
         return  # they need no app; the consumer is still to come
-    package = harness.project.backend / "notifications"
-    if part is None and not package.is_dir():
+    package = harness.project.backend / "notifications" / "__init__.py"
+    if part is None and not package.is_file():
         raise NotYet(
-            "there is no folder notifications beside manage.py, and no consumer anywhere",
+            "there is no notifications/__init__.py beside manage.py, and no consumer anywhere",
             expected='an app "notifications": a folder with __init__.py and apps.py, named in '
             "INSTALLED_APPS",
             todo="make the folder and its first files as Change 1 of the page does",
