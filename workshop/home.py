@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from checks.items import Item
 
 
+# Where the pages are served, unless another program is there.
+PAGES_PORT = 8765
+
+
 def _items_of(number: int) -> tuple[Item, ...]:
     from checks.items import items_of
 

@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from course.files import write_text
 from course.outline import address_of_page, page_of
 from workshop.commands.steps import position, table
-from workshop.home import Home
-from workshop.pages.live import PORT
+from workshop.home import PAGES_PORT, Home
 from workshop.progress import Progress
 
 
@@ -108,7 +107,7 @@ def picture(home: Home) -> list[str]:
         *table(begun, colour=False, columns=80).splitlines(),
         "",
         position(begun),
-        f"  read   http://127.0.0.1:{PORT}/{address_of_page(second)}",
+        f"  read   http://127.0.0.1:{PAGES_PORT}/{address_of_page(second)}",
         "  edit   workspace/",
         "  check  python3 tutorial.py check",
         "```",

@@ -37,7 +37,7 @@ from course.terminal import complain, say
 from workshop.commands.watch import Observer
 from workshop.errors import EnvironmentTrouble
 from workshop.events import CheckAsked, PageOpened
-from workshop.home import Home
+from workshop.home import PAGES_PORT, Home
 from workshop.pages.board import Board, progress_of
 from workshop.pages.build import Builder, trouble
 from workshop.pages.serve import (
@@ -53,7 +53,6 @@ from workshop.progress import Progress
 if TYPE_CHECKING:
     from checks.results import ItemResult, Report
 
-PORT = 8765
 PORTS_TRIED = 20
 # From the handshake to the token, which live.js sends at once. Seconds.
 ADMISSION_SECONDS = 5.0
@@ -187,7 +186,7 @@ class Live(Observer):
         home: Home,
         progress: Progress,
         host: str = LOOPBACK,
-        port: int = PORT,
+        port: int = PAGES_PORT,
         *,
         strict: bool = False,
     ) -> None:
@@ -415,4 +414,4 @@ def _last_port(home: Home) -> int:
         port = int((home.state / "port").read_text("utf-8"))
         if 1024 <= port < 65536:
             return port
-    return PORT
+    return PAGES_PORT
