@@ -53,11 +53,11 @@ def test_early_import_is_the_one_of_the_traceback(encoding, project):
     assert "move that import below" in cause.todo
 
 
-def test_missing_setdefault_is_asked_for(project):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_missing_setdefault_is_asked_for(encoding, project):
     """Without the line, the message holds it as it has to be written."""
-    asgi = write(
-        project, "site/asgi.py", "import os\napplication = get_asgi_application()\n"
-    )
+    text = "import os\napplication = get_asgi_application()\n"
+    asgi = write(project, "site/asgi.py", text, encoding)
 
     cause = explain.import_order(project, traceback_of((asgi, 2), error=NOT_SET_UP))
 
