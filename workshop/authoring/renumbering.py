@@ -143,10 +143,8 @@ def redirected(text: str, heading: str, old: Step, new: Step) -> str:
     found = re.search(rf"(?ms)^## {re.escape(heading)}\b.*?(?=^## |\Z)", text)
     if found is None:
         return text
-    old_link, new_link = (
-        f"{page_of(step).removeprefix('steps/')}.md" for step in (old, new)
-    )
-    section = found[0].replace(old_link, new_link)
+    link, linked = (f"{page_of(step).removeprefix('steps/')}.md" for step in (old, new))
+    section = found[0].replace(link, linked)
     section = re.sub(rf"(?<![\w-]){re.escape(old.slug)}(?![\w-])", new.slug, section)
     section = re.sub(
         rf"(\{{\{{ *\w+ +){re.escape(old.name)}(?![\w-])", rf"\g<1>{new.name}", section
