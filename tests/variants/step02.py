@@ -89,8 +89,10 @@ VARIANTS = [
         Edit(SETTINGS, DAPHNE, ""),
         Edit(SETTINGS, STATIC, f'    "daphne.apps.DaphneConfig",\n{STATIC}'),
     ),
-    correct("settings.load", "channels is no installed app", Edit(SETTINGS, CHANNELS, "")),
-    correct("settings.load", "settings in a package", *settings_in_a_package(2)),
+    correct(
+        "settings.runserver", "channels is no installed app", Edit(SETTINGS, CHANNELS, "")
+    ),
+    correct("settings.runserver", "settings in a package", *settings_in_a_package(2)),
     broken(
         "settings.load",
         "a comma is missing between two apps",
