@@ -23,6 +23,7 @@ import course
 from checks.results import Report, Status
 from checks.runner import Session
 from course import files
+from course.processes import wait_until
 from tests.small import FakeSession, write_tree
 from workshop import cli
 from workshop.commands import watch
@@ -133,7 +134,14 @@ def test_last_save_is_named_from_the_start(
     home: Home, script: list[Event], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A person who forgot to save sees which save was the last one."""
-    os.utime(home.workspace / "backend" / "manage.py")
+    newest = home.workspace / "backend" / "manage.py"
+    others = [path for path in home.workspace.rglob("*") if path != newest]
+
+    def saved() -> bool:
+        newest.write_text("saved")
+        return all(watch.saved_at(newest) > watch.saved_at(path) for path in others)
+
+    assert wait_until(saved, seconds=10)  # the file system's clock may tick slowly
 
     cli.main(["watch"], home)
 
