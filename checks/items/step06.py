@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from checks.errors import Blocked, EnvironmentFault, NotYet, Place
-from checks.harness.client import Socket
+from checks.harness.client import Answer, Socket
 from checks.harness.harness import Harness
 from checks.harness.logs import last_words
 from checks.harness.people import Person, signed_up
@@ -40,6 +40,10 @@ _SOCKETS_EACH = 10
 _PATIENCE = 5.0
 # The longest end of a server that is waited for: a verdict has to come. Seconds.
 _LONGEST_GOODBYE = 60.0
+_COMMANDS = ("buildCommand", "startCommand", "preDeployCommand")
+_NEIGHBOUR = "https://somebody-else.onrender.com"
+# So much of a token's end is nowhere else. Characters.
+_SIGNATURE = 24
 _STYLE_SHEET = re.compile(r'href="([^"]+\.css)"')
 
 checklist = Checklist(__name__)
@@ -72,9 +76,16 @@ def blueprint_is_valid(harness: Harness) -> str | None:
 
 
 @item("deploy.references", needs=["deploy.blueprint"])
-def parts_fit_each_other(harness: Harness) -> None:
+def parts_fit_each_other(harness: Harness) -> str | None:
     """Everything that the blueprint names exists: services, databases, folders and scripts."""
-    fitting(harness)
+    _, web = fitting(harness).web_service()
+    named = " ".join(str(web.get(key, "")) for key in _COMMANDS)
+    if web.get("rootDir") and "../" in named:
+        return (
+            f"`rootDir` is {web['rootDir']}, and a command uses `../`: Render's monorepo "
+            "support promises only what is inside rootDir"
+        )
+    return None
 
 
 def _deploy_check(harness: Harness) -> Process:
@@ -330,6 +341,8 @@ def static_files_are_served(harness: Harness) -> None:
     page = server.ask("GET", "/admin/login/")
     if page.status == 404:
         return  # a project without the admin has nothing to serve here
+    if page.status >= 500 or plan.discarded:
+        _judge_collected(plan, page)
     need(page, 200)
     sheet = _STYLE_SHEET.search(str(page.body))
     if sheet is None:
@@ -344,6 +357,20 @@ def static_files_are_served(harness: Harness) -> None:
         )
 
 
+def _judge_collected(plan: Production, page: Answer) -> None:
+    """Static files that the pre-deploy command collected are lost: say so, if they are."""
+    static = [name for name in plan.discarded if "/admin/css/" in name]
+    if static:
+        raise NotYet(
+            f"{page}; the pre-deploy command wrote {static[0]} and "
+            f"{len(plan.discarded) - 1} other files",
+            expected="static files that the deployed instance has: the pre-deploy command runs "
+            "on another one, whose files are discarded",
+            look_at=plan.plan.place(*plan.spot, "preDeployCommand"),
+            todo="run `manage.py collectstatic` in the build command",
+        )
+
+
 @item("deploy.crosses", needs=["deploy.https"], prefetch=[_second])
 def event_crosses_processes(harness: Harness) -> None:
     """A user connected to one process gets an event that is caused in another."""
@@ -352,6 +379,52 @@ def event_crosses_processes(harness: Harness) -> None:
     with _greeted(harness, first, alice) as socket:
         _send_message(harness, second, bob, alice, "across")
         _expect_message(harness, socket, "across", first)
+
+
+@item("deploy.other-sites", needs=["deploy.crosses"])
+def other_sites_are_refused(harness: Harness) -> None:
+    """A page of another site on onrender.com cannot open a socket, a page of this one can."""
+    server = _first(harness)
+    alice = signed_up(harness, server, "alice")
+    _greeted(harness, server, alice).close()
+    with server.socket(alice.access, origin=_NEIGHBOUR) as socket:
+        if socket.opened:
+            hosts = harness.project.setting("ALLOWED_HOSTS")
+            raise NotYet(
+                f"with Origin {_NEIGHBOUR}: {socket}",
+                expected="the handshake is refused with HTTP 403: anybody can have a name "
+                "below onrender.com",
+                look_at=hosts,
+                todo="allow the service's own name, which Render puts into "
+                "RENDER_EXTERNAL_HOSTNAME, and not `.onrender.com`",
+            )
+
+
+@item("deploy.quiet-log", needs=["deploy.crosses"])
+def no_token_is_logged(harness: Harness) -> str | None:
+    """The server writes no access token to its log when a socket connects."""
+    plan, server = production(harness), _first(harness)
+    alice = signed_up(harness, server, "alice")
+    before = server.process.printed
+    _greeted(harness, server, alice).close()
+    server.ask(
+        "GET", "/api/auth/me/", token=alice.access
+    )  # what it logged is printed by now
+    lines = server.process.log_since(before).splitlines()
+    line = next((line for line in lines if alice.access[-_SIGNATURE:] in line), None)
+    if line is None:
+        return None
+    if server.way == "query":
+        return (
+            "the token is in the socket's address, which servers and proxies write to logs"
+        )
+    raise NotYet(
+        f"the log has it: {line.replace(alice.access, '(the token)')[:200]}",
+        expected="no token: who reads the log could act as that user",
+        look_at=plan.plan.place(*plan.spot, "startCommand"),
+        todo="take `--log-level debug` or `trace` out of the start command, or leave the "
+        "handshake's headers out of what the project logs",
+    )
 
 
 def _send_message(

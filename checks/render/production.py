@@ -107,6 +107,7 @@ class Production:
         for secret in self.sandbox.project.root.rglob(".env*"):
             secret.unlink()  # what git ignores does not reach Render
         self.folder = self.sandbox.project.root / self.web.get("rootDir", "")
+        self.discarded: list[str] = []
         self.shelf = Shelf(harness.folder / "shelf")
         write_programs(self.shelf, harness.project.python)
         # Render generates a value once and then keeps it, and a person enters it once.
@@ -361,7 +362,10 @@ class Production:
     def _migrate(self) -> None:
         self.build()  # before it, no package is there
         if self.web.get("preDeployCommand"):
+            before = _contents(self.sandbox.project.root)
             self.run("preDeployCommand", self.env(real=True, fresh=True))
+            # It runs on an instance of its own: what it writes is not in the deployed one.
+            self.discarded = _restore(self.sandbox.project.root, before)
 
     def server(self, name: str, *, distant: bool = False) -> Server:
         """The server of that name, started by the start command on a free $PORT."""
@@ -374,7 +378,16 @@ class Production:
         redis_url = self.harness.distant_redis() if distant else None
 
         def start(port: int) -> Process:
-            env = self.env(real=True, fresh=True, redis_url=redis_url, PORT=str(port))
+            instance = (
+                f"srv-check-{name.replace(' ', '-')}"  # another one each, as on Render
+            )
+            env = self.env(
+                real=True,
+                fresh=True,
+                redis_url=redis_url,
+                PORT=str(port),
+                RENDER_INSTANCE_ID=instance,
+            )
             return self.start(self.web["startCommand"], env)
 
         process, port, up = start_on_free_port(start, _listens_somewhere)
@@ -462,6 +475,22 @@ class Production:
             look_at=self.sandbox.place_in(log) or Place(settings),
             todo="with DEBUG off, raise ImproperlyConfigured where the variable is read",
         )
+
+
+def _contents(root: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def _restore(root: Path, before: dict[Path, bytes]) -> list[str]:
+    """Undo what changed since then; the names of the files that were new, sorted."""
+    after = _contents(root)
+    new = sorted(after.keys() - before.keys())
+    for path in new:
+        path.unlink()
+    for path, content in before.items():
+        if after.get(path) != content:
+            path.write_bytes(content)
+    return [path.relative_to(root).as_posix() for path in new]
 
 
 def _listens_somewhere(process: Process, port: int) -> bool:

@@ -632,4 +632,57 @@ VARIANTS = [
         Edit(PLAN, SHUTDOWN, ""),
         Edit(PLAN, "--timeout-graceful-shutdown 20", "--timeout-graceful-shutdown 5"),
     ),
+    broken(
+        "deploy.crosses",
+        "a prefix of its own for each instance",
+        Edit(
+            SETTINGS,
+            HOSTS,
+            f'"prefix": os.environ.get("RENDER_INSTANCE_ID", "local"), {HOSTS}',
+        ),
+    ),
+    broken(
+        "deploy.static",
+        "collected by the pre-deploy command",
+        Edit(BUILD, "python backend/manage.py collectstatic --no-input\n", ""),
+        Edit(
+            PLAN,
+            MIGRATE,
+            "    preDeployCommand: python backend/manage.py collectstatic --no-input && "
+            "python backend/manage.py migrate --no-input\n",
+        ),
+    ),
+    broken(
+        "deploy.other-sites",
+        "every service of Render",
+        Edit(
+            SETTINGS,
+            'ALLOWED_HOSTS.append(os.environ["RENDER_EXTERNAL_HOSTNAME"])',
+            'ALLOWED_HOSTS.append(".onrender.com")',
+        ),
+        Edit(
+            SETTINGS,
+            'CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]',
+            'CSRF_TRUSTED_ORIGINS = ["https://*.onrender.com"]',
+        ),
+    ),
+    correct(
+        "deploy.other-sites",
+        "the address instead of the name",
+        Edit(
+            SETTINGS,
+            'ALLOWED_HOSTS.append(os.environ["RENDER_EXTERNAL_HOSTNAME"])',
+            'ALLOWED_HOSTS.append(os.environ["RENDER_EXTERNAL_URL"].partition("//")[2])',
+        ),
+    ),
+    broken(
+        "deploy.quiet-log",
+        "uvicorn logs the handshake",
+        Edit(PLAN, "--lifespan off", "--lifespan off --log-level debug"),
+    ),
+    correct(
+        "deploy.quiet-log",
+        "a log level of its own",
+        Edit(PLAN, "--lifespan off", "--lifespan off --log-level info"),
+    ),
 ]
