@@ -146,7 +146,7 @@ def test_start_that_is_not_ready_yet_is_named(home: Home, tmp_path: Path) -> Non
         instance.note(home, "http://127.0.0.1:1/")
     with instance.sole(home) as first, instance.sole(home) as second:
         assert (first, second) == (True, False)
-        assert "just being started" in instance.where(home)
+        assert "is being started" in instance.where(home)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1"])
