@@ -275,6 +275,71 @@ websocket_urlpatterns = [
     )
 
 
+# Tokens that are signed and are not JWTs: what is forged of a JWT cannot be forged of them.
+_NOT_JWT = (
+    Edit(
+        "backend/users/signed.py",
+        "",
+        """from django.core import signing
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+access = signing.TimestampSigner(sep=".", salt="access")
+refresh = signing.TimestampSigner(sep=".", salt="refresh")
+
+
+class SignedAuthentication(JWTAuthentication):
+    def get_validated_token(self, raw_token):
+        text = raw_token.decode() if isinstance(raw_token, bytes) else raw_token
+        try:
+            return access.unsign(text, max_age=3600)
+        except signing.BadSignature as error:
+            raise AuthenticationFailed from error
+
+    def get_user(self, validated_token):
+        user = self.user_model.objects.filter(pk=validated_token, is_active=True).first()
+        if user is None:
+            raise AuthenticationFailed
+        return user
+""",
+    ),
+    Edit(
+        "backend/users/login.py",
+        "",
+        """from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
+from rest_framework_simplejwt.views import TokenObtainPairView
+from users.signed import access, refresh
+
+
+class SignedSerializer(TokenObtainPairSerializer):
+    def validate(self, attrs):
+        super().validate(attrs)
+        pk = str(self.user.pk)
+        return {"access": access.sign(pk), "refresh": refresh.sign(pk)}
+
+
+class LoginView(TokenObtainPairView):
+    serializer_class = SignedSerializer
+""",
+    ),
+    Edit(
+        "backend/users/urls.py",
+        "from rest_framework_simplejwt.views import TokenObtainPairView",
+        "from users.login import LoginView",
+    ),
+    Edit("backend/users/urls.py", "TokenObtainPairView.as_view()", "LoginView.as_view()"),
+    Edit(
+        _SETTINGS,
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "users.signed.SignedAuthentication",
+    ),
+    Edit(
+        _MIDDLEWARE,
+        "from rest_framework_simplejwt.authentication import JWTAuthentication",
+        "from users.signed import SignedAuthentication as JWTAuthentication",
+    ),
+)
+
 VARIANTS = [
     broken(
         "notifications.installed",
@@ -442,6 +507,7 @@ VARIANTS = [
         by_hand('"verify_signature": False, "verify_exp": True'),
     ),
     correct("middleware.wrong-signature", "in the query string", *_ELSEWHERE),
+    correct("middleware.wrong-signature", "signed tokens that are not JWTs", *_NOT_JWT),
     broken("middleware.refresh-token", "any type of token", by_hand(kind="access refresh")),
     correct(
         "middleware.refresh-token",
