@@ -44,7 +44,7 @@ def where(home: Home) -> str:
         content = json.loads(_record(home).read_text("utf-8"))
         pid, address = int(content["pid"]), str(content["address"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "The tutorial is just being started in this folder by another process."
+        return "The tutorial is being started in this folder by another process."
     place = f"The pages are at {address}" if address else "It does not serve the pages."
     return f"The tutorial already runs in this folder, as process {pid}. {place}"
 
