@@ -11,7 +11,6 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from course import Step
@@ -380,12 +379,7 @@ class Keys:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._restore()
         self._acts.close()
 

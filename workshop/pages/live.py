@@ -24,7 +24,6 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -253,16 +252,11 @@ class Live(Observer):
         self.builder.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._loop and self._stop:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._stop.set)
-        self.builder.__exit__(kind, error, trace)
+        self.builder.__exit__(*error)
         self._thread.join(END_SECONDS)
 
     def _words(self, error: OSError) -> str:
