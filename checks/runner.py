@@ -110,7 +110,7 @@ class Session:
 
 def held_at(items: Iterable[Item], reached: int) -> list[Item]:
     """The items that hold for a project at that step: the others have been replaced."""
-    return [item for item in items if item.until is None or reached < item.until]
+    return [item for item in items if item.holds_at(reached)]
 
 
 def choose(items: Iterable[Item], only: Sequence[str], *, live: bool) -> list[Item]:
@@ -197,7 +197,8 @@ class _Run:
             self._out_of_time = NotYet(
                 f"the time of the whole run was over before this item: {RUN_SECONDS:g} s",
                 expected="a checklist that is judged within that time",
-                todo="look for what is slow in the project: which item took longest",
+                todo="look for what is slow in the project; on a slow machine give the run more "
+                "time: NUMENEON_RUN_SECONDS=300",
             )
         return not end.left
 

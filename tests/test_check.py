@@ -8,6 +8,7 @@ import os
 import socket
 import tempfile
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -354,3 +355,19 @@ def test_left_out_password_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None
         "a@example.com",
         "typed",
     )
+
+
+@pytest.mark.usefixtures("workspace")
+def test_replaced_item_is_not_asked_for_any_more(
+    home: Home, monkeypatch: pytest.MonkeyPatch, sessions: list[FakeSession]
+) -> None:
+    """After the step that replaces an item, an earlier step is finished without it."""
+    first, *others = home.checklist(home.steps[0])
+    items = {0: (replace(first, until=2), *others)}
+    changed = replace(home, items_of=lambda n: items.get(n) or home.items_of(n))
+    cli.main(["catch-up", "2"], changed)
+
+    cli.main(["check", "0"], changed)
+
+    assert sessions[-1].runs[0]["reached"] == 2
+    assert load(changed).count(home.steps[0]) == (len(others), len(others))

@@ -48,8 +48,21 @@ class Progress:
     def count(self, step: Step) -> tuple[int, int]:
         """How many items of a step are passed or manual, and how many there are."""
         known = self.verdicts.get(step.slug, {})
-        items = self.home.checklist(step)
+        reached = self.reached()
+        items = [item for item in self.home.checklist(step) if item.holds_at(reached)]
         return sum(known.get(item.id) in GOOD for item in items), len(items)
+
+    def reached(self) -> int:
+        """The number of the furthest step that was finished or caught up with; -1 if none.
+
+        From there on, earlier items that it replaces are not judged any more.
+        """
+        finished = [
+            step.number
+            for step in self.home.steps
+            if (known := self.verdicts.get(step.slug)) and set(known.values()) <= GOOD
+        ]
+        return max([self.caught_up, *finished])
 
     def is_done(self, step: Step) -> bool:
         """Whether all of a step's items passed, or catch-up put its state in place."""

@@ -66,6 +66,10 @@ class Item:
     prefetch: tuple[Maker, ...] = ()
     part: int | None = None
 
+    def holds_at(self, reached: int) -> bool:
+        """Whether it is judged on a project at that step, or has been replaced by then."""
+        return self.until is None or reached < self.until
+
 
 class Checklist:
     """Collects a step's items, in the order in which the learner reads them."""

@@ -95,6 +95,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     with home.session(project, python) as session:
         report = session.run(
             step.number,
+            reached=max(step.number, progress.reached()),
             only=only,
             url=url,
             logins=logins,

@@ -193,7 +193,10 @@ class Watch:
             say("", f"S{what[1:]}: checking {self.home.shown(self.project)} ...")
         self.observer.started(self.step)
         only = self.home.items_of_part(self.step)
-        report = session.run(self.step.number, only=only, on_result=self.show)
+        reached = max(self.step.number, self.progress.reached())
+        report = session.run(
+            self.step.number, reached=reached, only=only, on_result=self.show
+        )
         self.report = report
         self.progress.record(report)
         self.observer.finished(report, self.progress)
