@@ -181,7 +181,9 @@ def test_slow_page_gets_the_newest(served: Live) -> None:
     with page(served) as opened:
         state(opened, lambda found: True)
         assert served._loop
-        served._loop.call_soon_threadsafe(over.wait)  # holds the server while we change things
+        served._loop.call_soon_threadsafe(
+            over.wait
+        )  # holds the server while we change things
         for _ in range(500):
             served.started(step)
             served.finished(Report(1, "here", [], 0.1), progress)
