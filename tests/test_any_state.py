@@ -21,6 +21,7 @@ pytestmark = pytest.mark.server
 
 SETTINGS = "backend/numeneon/settings.py"
 URLS = "backend/numeneon/urls.py"
+ASGI = course.step("asgi").number
 # The steps before the first socket, and the one whose blueprint names the project package.
 KEEP_THEIR_NAMES = {"rest-api", "installation", "render-deployment"}
 
@@ -33,7 +34,7 @@ def project(tmp_path):
     return root
 
 
-def judge(root, step=5) -> Report:
+def judge(root, step=ASGI) -> Report:
     with Session(root) as session:
         return session.run(step)
 
@@ -261,7 +262,7 @@ HOSTILE_SECONDS = 100
 def judged_in_time(project):
     """Judge the project, which must have its verdict in time; the report."""
 
-    def judged(step=5):
+    def judged(step=ASGI):
         start = time.monotonic()
         report = judge(project, step)
         assert time.monotonic() - start < HOSTILE_SECONDS
@@ -423,7 +424,7 @@ def test_interpreter_without_a_package_is_the_environments_fault(project, tmp_pa
     python = python_of("without:djangorestframework", tmp_path_factory)
 
     with Session(project, python) as session:
-        report = session.run(5)
+        report = session.run(ASGI)
 
     [fault] = [r for r in report.items if r.status is Status.ENVIRONMENT]
     assert "has no djangorestframework" in fault.message
@@ -438,7 +439,7 @@ def test_interpreter_that_cannot_be_executed_is_the_environments_fault(project):
     python.chmod(0o755)
 
     with Session(project, str(python)) as session:
-        report = session.run(5)
+        report = session.run(ASGI)
 
     assert report.status is Status.ENVIRONMENT
     assert "cannot be started" in report.items[0].message

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import pytest
 
 import course
-from course import ROOT
 from course.files import copy_tree, files_of
 from course.processes import free_port
 from tests.browser import Tool, Visit, browser, catch_up, checkout, needs, use_step, visits
@@ -27,7 +26,9 @@ pytestmark = [
 ]
 __all__ = ["browser", "visits"]
 
-PAGE = "steps/05-asgi/"
+# The step before the tests' own, theirs, and one that is finished by then.
+BEFORE, STEP, EARLIER = map(course.step, ("emit-events", "asgi", "notifications-app"))
+PAGE = f"steps/{STEP.slug}/"
 WORDS = ".checklist-words"
 FOUND = ".checklist-found"
 MOST_BYTES = 1_000_000
@@ -47,11 +48,11 @@ new PerformanceObserver((list) => {
 
 @pytest.fixture(scope="session")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository whose workspace is as after step 4, and so at step 5."""
+    """A copy of the repository whose workspace is as after BEFORE, and so at STEP."""
     needs("mkdocs")
     needs("material")
     root = checkout(tmp_path_factory.mktemp("browser") / "tutorial")
-    catch_up(root, 4)
+    catch_up(root, BEFORE.number)
     return root
 
 
@@ -81,9 +82,9 @@ class Silent(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def at_step_4(copy: Path) -> None:
-    """Undo step 5 in the workspace."""
-    use_step(copy, "04-emit-events")
+def before_step(copy: Path) -> None:
+    """Undo STEP in the workspace."""
+    use_step(copy, BEFORE.slug)
 
 
 def says(seen: Visit, pattern: str) -> None:
@@ -125,7 +126,7 @@ def test_checklist_ticks_after_a_save(
     copy: Path, tool: Tool, visits: Callable[..., Visit]
 ) -> None:
     """A failure with its message, hint and place; after the save all is ticked. Nothing moves."""
-    at_step_4(copy)
+    before_step(copy)
     seen = visits(viewport={"width": 1200, "height": 1800})
     seen.page.add_init_script(SHIFTS)
     marks = judged(seen, tool.address + PAGE, r"\d+ failed")
@@ -139,7 +140,7 @@ def test_checklist_ticks_after_a_save(
     link = seen.page.get_attribute(f"{FOUND} .checklist-place a", "href")
     assert link == f"vscode://file{copy}/workspace/" + link.partition("/workspace/")[2]
 
-    use_step(copy, "05-asgi")
+    use_step(copy, STEP.slug)
     assert set(settled(seen, r"^(\d+) of \1 passed")) == {"passed"}
     boxes = seen.page.query_selector_all("ol.checklist input")
     assert all(box.is_checked() for box in boxes)
@@ -154,15 +155,15 @@ def test_check_now_and_the_terminal_agree(
 ) -> None:
     """The button, by keyboard alone, checks the step of the page; the terminal shows it too."""
     seen = visits()
-    seen.page.goto(tool.address + "steps/03-notifications-app/")
-    says(seen, "The tool watches step 5|Checked at each save")
+    seen.page.goto(tool.address + f"steps/{EARLIER.slug}/")
+    says(seen, f"The tool watches step {STEP.number}|Checked at each save")
     seen.page.focus(".checklist-ask")
     seen.page.keyboard.press("Enter")
     says(seen, "Checking")
     says(seen, "passed")
-    tool.wait_for(r"Step 3, The notifications app: checking")
+    tool.wait_for(rf"Step {EARLIER.number}, {EARLIER.title}: checking")
     seen.page.goto(tool.address + PAGE)
-    says(seen, "watches step 3")
+    says(seen, f"watches step {EARLIER.number}")
     seen.page.click(".checklist-ask")
     says(seen, "Checked at each save")
 
@@ -172,7 +173,7 @@ def test_it_says_when_it_is_not_connected(
 ) -> None:
     """The tool ends: the page says so. It is started again: the page is back by itself."""
     root = checkout(tmp_path / "tutorial")
-    catch_up(root, 4)
+    catch_up(root, BEFORE.number)
     # As after an earlier start; a port that no test beside this one looks for.
     (root / ".tutorial" / "port").write_text(f"{free_port()}\n", "utf-8")
     seen = visits()
@@ -255,7 +256,7 @@ def test_live_checklist_is_in_reach(
 ) -> None:
     """The same with what the tool adds to a page, in both themes."""
     axe = needs("axe_playwright_python.sync_playwright").Axe()
-    at_step_4(copy)
+    before_step(copy)
     found = []
     for scheme in ("light", "dark"):
         seen = visits(color_scheme=scheme)
@@ -340,17 +341,17 @@ def test_compared_steps_are_chosen_and_linked(
 ) -> None:
     """By two lists, side by side or not, and by an address that may name a file."""
     seen = visits()
-    path = "backend/numeneon/settings.py"
+    path, pair = "backend/numeneon/settings.py", f"{BEFORE.number}-{STEP.number}"
     seen.page.goto(f"{plain}diff/?view=side#1-2/{path}")
     seen.page.wait_for_selector(".drawn .side")
     assert seen.page.evaluate("document.activeElement.tagName") == "SUMMARY"
     assert path in seen.page.evaluate("document.activeElement.textContent")
 
     seen.page.focus("select[name=from]")
-    seen.page.select_option("select[name=from]", "4")
-    seen.page.wait_for_selector(".drawn p:has-text('diff 4 5')")
+    seen.page.select_option("select[name=from]", f"{BEFORE.number}")
+    seen.page.wait_for_selector(f".drawn p:has-text('diff {BEFORE.number} {STEP.number}')")
 
-    assert seen.page.evaluate("location.hash") == "#4-5"
+    assert seen.page.evaluate("location.hash") == f"#{pair}"
     assert seen.page.evaluate("document.activeElement.name") == "from"
     assert "asgi.py" in seen.text(".drawn .tree")
     seen.page.check("input[name=view] >> nth=0")
@@ -361,11 +362,12 @@ def test_compared_steps_are_chosen_and_linked(
 def test_differences_without_scripts(plain: str, visits: Callable[..., Visit]) -> None:
     """The neighbours' are there, folded, each at its own address."""
     seen = visits(java_script_enabled=False)
-    seen.page.goto(f"{plain}diff/#4-5")
+    pair = f"{BEFORE.number}-{STEP.number}"
+    seen.page.goto(f"{plain}diff/#{pair}")
 
     assert seen.page.locator("details.pair").count() == len(course.steps()) - 1
-    seen.page.locator("[id='4-5'] > summary").click()
-    assert "WebsocketDenier" in seen.page.locator("[id='4-5'] pre").first.inner_text()
+    seen.page.locator(f"[id='{pair}'] > summary").click()
+    assert "WebsocketDenier" in seen.page.locator(f"[id='{pair}'] pre").first.inner_text()
 
 
 def test_search_by_keyboard(plain: str, visits: Callable[..., Visit]) -> None:
@@ -395,7 +397,7 @@ def test_copied_code_is_the_file(plain: str, visits: Callable[..., Visit]) -> No
         button = block.wait_for_selector("[data-clipboard-target], [data-md-type=copy]")
         button.click()
         copied = seen.page.evaluate("navigator.clipboard.readText()")
-        text = (ROOT / "steps" / "05-asgi" / path).read_text("utf-8")
+        text = (STEP.folder / path).read_text("utf-8")
         assert copied.strip()
         assert copied.rstrip("\n") in text
 

@@ -46,7 +46,7 @@ def check_with(tmp_path):
     def start(*before):
         process = subprocess.Popen(
             [
-                *(*before, sys.executable, "-m", "workshop", "check", "5"),
+                *(*before, sys.executable, "-m", "workshop", "check", "asgi"),
                 *("--project", project),
             ],
             cwd=course.ROOT,

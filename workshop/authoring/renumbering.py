@@ -41,7 +41,7 @@ _IMPORTS_MODULE = re.compile(
     r"(?m)^(?:from (?:checks\.items|tests\.variants) import .*|import .*)\bstep\d\d\b"
     r"|(?:items|variants)[./]step\d\d\b"
 )
-_LITERAL = re.compile(r"(\bChecklist\(\s*|\bcourse\.step\()(\d+)\b")
+_LITERAL = re.compile(r"(\bChecklist\(\s*|\b(?:course\.step|session\.run)\()(\d+)\b")
 
 
 @dataclass(frozen=True)
