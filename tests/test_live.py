@@ -152,7 +152,7 @@ def test_run_is_followed_item_by_item(served: Live) -> None:
         file="backend/notes/views.py",
         line=3,
     )
-    blocked = result("notes.urls", Status.BLOCKED, blocked_by="notes.view")
+    blocked = result("notes.urls", Status.BLOCKED, blocked_by="notes.view", remark="Known?")
     with page(served) as opened:
         served.started(step)
         begun = state(opened, lambda found: found["running"])
@@ -170,6 +170,7 @@ def test_run_is_followed_item_by_item(served: Live) -> None:
     assert view["open"].startswith("vscode://file/")
     assert view["open"].endswith("/workspace/backend/notes/views.py:3")
     assert (urls["status"], urls["blocked_by"]) == ("blocked", "notes.view")
+    assert (view["remark"], urls["remark"]) == ("", "Known?")
     assert (ended["running"], ended["watched"], ended["seconds"]) == (False, 1, 0.25)
 
 

@@ -236,6 +236,9 @@
       for (const told of items) {
         if (told.status === "blocked") this.found.append(this.blocked(told));
       }
+      for (const told of items.filter((item) => item.remark)) {
+        this.found.append(make("p", "", `Remark on “${this.sentenceOf(told.id)}” ${told.remark}`));
+      }
       if (!this.found.childElementCount && items.some((item) => item.status === "passed")) {
         const all = items.every((item) => ["passed", "manual"].includes(item.status));
         if (all) this.found.append(make("p", "", "All passed. Nothing is left to do here."));

@@ -63,6 +63,7 @@ class Board:
         return {
             "status": str(result.status),
             "message": result.message,
+            "remark": result.remark,
             "hint": result.hint,
             "file": result.file,
             "line": result.line,
