@@ -328,7 +328,7 @@ class Production:
         )
 
     def place_in(self, process: Process) -> Place | None:
-        """The learner's line in what a process printed; manage.py stands in every traceback."""
+        """The learner's line in what a process printed; manage.py is in every traceback."""
         found = self.sandbox.place_in(process.log())
         return None if found and found.file.endswith("manage.py") else found
 
