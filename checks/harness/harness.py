@@ -202,10 +202,12 @@ class Harness(Resources):
 
     # Services of our own
 
-    def redis(self) -> Service:
-        """A real Redis, empty and private to this run."""
+    def redis(self, *, password: str = "") -> Service:
+        """A real Redis, empty and private to this run; protected by a password if given one."""
+        name = "redis with a password" if password else "redis"
+        folder = self.folder / name.replace(" ", "-")
         return self.once(
-            "redis", lambda: self._kept(services.start_redis(self.folder / "redis"))
+            name, lambda: self._kept(services.start_redis(folder, password=password))
         )
 
     def postgres(self) -> Service:
@@ -216,11 +218,11 @@ class Harness(Resources):
         self.at_end(service.stop)
         return service
 
-    def distant_redis(self) -> str:
+    def distant_redis(self, *, password: str = "") -> str:
         """The URL of the same Redis, its answers late as those of one on another machine."""
-        return self.once("distant redis", self._distant_redis)
+        return self.once("distant redis", lambda: self._distant_redis(password))
 
-    def _distant_redis(self) -> str:
-        link = LatencyProxy(self.redis().port, delay=_DISTANCE).start()
+    def _distant_redis(self, password: str) -> str:
+        link = LatencyProxy(self.redis(password=password).port, delay=_DISTANCE).start()
         self.at_end(link.close)
-        return f"redis://127.0.0.1:{link.port}/0"
+        return services.redis_url(link.port, password)

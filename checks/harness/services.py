@@ -70,8 +70,11 @@ def _bundled(package: str, path: str) -> Path | None:
     return file if file.is_file() else None
 
 
-def start_redis(folder: Path, *, port: int | None = None) -> Service:
-    """Start Redis in `folder`; raises EnvironmentFault if there is none or it will not run."""
+def start_redis(folder: Path, *, port: int | None = None, password: str = "") -> Service:
+    """Start Redis in `folder`, with that password for everybody if there is one.
+
+    Raises EnvironmentFault if there is no Redis or it will not run.
+    """
     executable = redis_executable()
     if executable is None:
         raise EnvironmentFault(
@@ -88,10 +91,17 @@ def start_redis(folder: Path, *, port: int | None = None) -> Service:
         "",
         "--dir",
         str(folder),
+        *(["--requirepass", password] if password else []),
         "--port",
     ]
     port, process = _start("Redis", argv, folder, port=port)
-    return Service(f"redis://127.0.0.1:{port}/0", port, process)
+    return Service(redis_url(port, password), port, process)
+
+
+def redis_url(port: int, password: str = "") -> str:
+    """The address of a Redis on this machine."""
+    user = f":{password}@" if password else ""
+    return f"redis://{user}127.0.0.1:{port}/0"
 
 
 def start_postgres() -> Service:

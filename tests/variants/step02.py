@@ -51,6 +51,20 @@ class Layer(InMemoryChannelLayer):
     pass
 """
 _OTHER = '    CHANNEL_LAYERS = {"default": {"BACKEND": "numeneon.layer.Layer"}}\n'
+# The address taken apart: only where it leads, not what it takes to be let in.
+_IN_PARTS = (
+    Edit(
+        SETTINGS,
+        '"address": redis_url,\n',
+        '"host": redis_parts.hostname,\n        "port": redis_parts.port,\n',
+    ),
+    Edit(
+        SETTINGS,
+        "if redis_url:\n",
+        "if redis_url:\n    redis_parts = urlsplit(redis_url)\n",
+    ),
+    Edit(SETTINGS, "import os\n", "import os\nfrom urllib.parse import urlsplit\n"),
+)
 
 VARIANTS = [
     broken(
@@ -241,6 +255,22 @@ VARIANTS = [
         "settings.redis-crosses",
         "each process has its own prefix",
         Edit(SETTINGS, HOSTS, f'"prefix": str(os.getpid()), {HOSTS}'),
+    ),
+    broken(
+        "settings.redis-crosses",
+        "the password is lost",
+        *_IN_PARTS,
+    ),
+    correct(
+        "settings.redis-crosses",
+        "taken apart, with the password",
+        *_IN_PARTS[1:],
+        Edit(
+            SETTINGS,
+            '"address": redis_url,\n',
+            '"host": redis_parts.hostname,\n        "port": redis_parts.port,\n'
+            '        "password": redis_parts.password,\n',
+        ),
     ),
     correct(
         "settings.redis-crosses",
