@@ -6,6 +6,7 @@ learner's own traceback.
 """
 
 import contextlib
+import functools
 import importlib
 import inspect
 import re
@@ -23,7 +24,13 @@ _SKIPPED |= {"manage.py", "conftest.py", "settings.py", "asgi.py", "wsgi.py"}
 _CONSUMERS = re.compile(r"^\s*class\s.*Consumer", re.MULTILINE)
 _ROUTES = re.compile(r"as_asgi|websocket_urlpatterns|URLRouter")
 _MIDDLEWARE = re.compile(r"BaseMiddleware|\bscope\b")
-_SENDER = re.compile(r"^\s*(?:async )?def send_notification\b", re.MULTILINE)
+# Defined, made by assignment (a bound method, a partial), or known here by that name.
+_SENDER = re.compile(
+    r"^\s*(?:async )?def send_notification\b"
+    r"|^\s*send_notification\s*[:=]"
+    r"|\bas send_notification\b",
+    re.MULTILINE,
+)
 _ASGI_PARAMETERS = 3
 _CONSUMER_CLASSES = (AsyncConsumer, SyncConsumer)
 # Where a middleware keeps the application inside it: Channels' own names, and usual ones.
@@ -43,21 +50,22 @@ class Parts:
         self.target = target_of(self.router, self.path)
         self.consumer = self._routed_consumer() or self._consumer()
         self.middleware = self._middleware()
-        self.sender = self._sender()
+        self.sender, self.sender_module = self._sender()
 
     def report(self):
         """What was found and where, for the tool to read."""
-        parts = {
-            "consumer": self.consumer,
-            "middleware": self.middleware,
-            "sender": self.sender,
+        found = {
+            "consumer": _place(self.consumer),
+            "middleware": _place(self.middleware),
+            "sender": self._place_of_sender() if self.sender_module else None,
         }
-        found = {name: _place(part) for name, part in parts.items()}
         found["routes"] = self.routes_place
         found["routes_trouble"] = self.trouble
         found["target"] = _described(self.target)
-        part = self.consumer or self.middleware or self.sender
-        config = part and apps.get_containing_app_config(part.__module__)
+        part = self.consumer or self.middleware or self.sender_module
+        # Of the sender its module: it may be an object of any class.
+        name = getattr(part, "__module__", None) or getattr(part, "__name__", "")
+        config = part and apps.get_containing_app_config(name)
         found["app"] = config.name if config else None
         found["notifications_app"] = apps.is_installed("notifications")
         return found
@@ -125,10 +133,34 @@ class Parts:
         return max(derived, key=_likeness, default=None)
 
     def _sender(self):
+        """What is called send_notification, whatever can be called, and its module."""
         for module in self._modules(_SENDER):
-            if inspect.isroutine(sender := vars(module).get("send_notification")):
-                return sender
-        return None
+            sender = vars(module).get("send_notification")
+            if callable(sender) and not inspect.isclass(sender):
+                return sender, module
+        return None, None
+
+    def _place_of_sender(self):
+        """The code behind it, where that is the project's own, else the name's line."""
+        with contextlib.suppress(TypeError, OSError):  # no source: built in, or generated
+            place = _place(_code_behind(self.sender))
+            if self.backend in Path(place["file"]).resolve().parents:
+                return place
+        return _place_of_name(self.sender_module, "send_notification")
+
+
+def is_async(sender):
+    """Whether a call of it gives a coroutine: of a function, a partial, or an object."""
+    call = getattr(sender, "__call__", None)  # noqa: B004 - the method itself is wanted
+    return inspect.iscoroutinefunction(sender) or inspect.iscoroutinefunction(call)
+
+
+def _code_behind(called):
+    """The function that a partial, a bound method or an object with __call__ leads to."""
+    called = inspect.unwrap(called)
+    if isinstance(called, functools.partial):
+        return _code_behind(called.func)
+    return called if inspect.isroutine(called) else type(called).__call__
 
 
 def target_of(router, path):
@@ -305,6 +337,7 @@ def _place(part):
 
 def _place_of_name(module, name):
     source = _text(Path(module.__file__))
-    match = re.search(rf"^{re.escape(name)}\b", source, re.MULTILINE)
+    words = rf"^(?:(?:async )?def )?{re.escape(name)}\b"
+    match = re.search(words, source, re.MULTILINE)
     line = source.count("\n", 0, match.start()) + 1 if match else None
     return {"file": module.__file__, "line": line, "name": name}
