@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from checks.errors import Place
 from checks.harness.project import Project, read
@@ -140,6 +141,66 @@ def place_of_middleware(project: Project) -> Place | None:
     return _first_line(
         project, re.compile(r"^(class|def|async def) \w*(JWT|Token|Auth)\w*Middle")
     )
+
+
+def place_of_bare_accept(project: Project) -> Place | None:
+    """Where a consumer accepts a socket without choosing a subprotocol."""
+    return _first_line(project, re.compile(r"^\s+(await )?self\.accept\(\)"))
+
+
+def kept_on_self(project: Project, place: Place | None) -> Place | None:
+    """The line of the class at that place which changes the object itself after it is made.
+
+    A middleware is one object for all connections: what it keeps of one, the next changes.
+    """
+    if place is None:
+        return None
+    file = project.root / place.file
+    classes = [node for node in ast.walk(_tree(file)) if isinstance(node, ast.ClassDef)]
+    around = [c for c in classes if c.lineno <= (place.line or 0) <= (c.end_lineno or 0)]
+    for method in around[-1].body if around else []:
+        if getattr(method, "name", "__init__") == "__init__":
+            continue
+        for node in ast.walk(method):
+            if _changes_self(node):
+                return _place(project, file, node)
+    return None
+
+
+def _changes_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    """Whether it is `self.name`, or a part of it, on the left of an assignment."""
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    )
+
+
+def dispatching_line(project: Project, consumer: Place | None) -> Place | None:
+    """The line of a consumer's file that calls a method by a name which comes from outside."""
+    if consumer is None:
+        return None
+    file = project.root / consumer.file
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, ast.Call) and _called(node) in ("getattr", "dispatch"):
+            name = node.args[1] if len(node.args) > 1 else None
+            if not isinstance(name, ast.Constant):
+                return _place(project, file, node)
+    return method_of(project, consumer, "receive", "receive_json", "websocket_receive")
+
+
+def method_of(project: Project, part: Place | None, *names: str) -> Place | None:
+    """The first method of one of these names in the class at that place, else the class."""
+    if part is None:
+        return None
+    file = project.root / part.file
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, ast.ClassDef) and node.lineno == part.line:
+            for method in node.body:
+                if getattr(method, "name", "") in names:
+                    return _place(project, file, method)
+    return part
 
 
 def _first_line(project: Project, pattern: re.Pattern[str]) -> Place | None:

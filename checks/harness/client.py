@@ -12,12 +12,15 @@ import socket
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from checks.errors import Place
 from course.contract import TOKEN_WAYS, is_greeting
 from course.deadline import Deadline, at_most, waiting_for
+
+if TYPE_CHECKING:
+    from checks.harness.together import Gate
 
 # Long enough for a slow laptop; every wait says what it waited for. Seconds.
 PATIENCE = 10.0
@@ -244,10 +247,12 @@ class Socket:
         headers: dict[str, str] | None = None,
         patience: float = PATIENCE,
         at: tuple[str, int] | None = None,
+        gate: Gate | None = None,
     ) -> Self:
         """Try the handshake; a refusal or a dead server is a result, not an error.
 
-        `at` is the host and port to connect to instead of the ones in the URL.
+        `at` is the host and port to connect to instead of the ones in the URL; a `gate`
+        lets the handshake go together with others.
         """
         from websockets.exceptions import InvalidStatus, WebSocketException
         from websockets.sync.client import connect
@@ -256,10 +261,11 @@ class Socket:
         patience = max(at_most(patience), 0.001)
         try:
             with waiting_for("the answer to a WebSocket handshake"):
+                # A socket of ours keeps it from following redirects to other hosts.
+                sock = socket.create_connection(at or _target(url), timeout=patience)
                 opening = connect(
                     url,
-                    # A socket of ours keeps it from following redirects to other hosts.
-                    sock=socket.create_connection(at or _target(url), timeout=patience),
+                    sock=gate.around(sock) if gate else sock,
                     origin=origin,  # type: ignore[arg-type]
                     subprotocols=subprotocols,  # type: ignore[arg-type]
                     additional_headers=headers,

@@ -43,13 +43,14 @@ class Frame:
 class Journal:
     """What one request, or one call of send_notification(), did (see probes/check_journal).
 
-    `groups` are those it sent to; `commits` and `sends` the learner's frames, outermost
-    first, where something was put off until the commit, or was sent.
+    `groups` are those it sent to, `messages` what; `commits` and `sends` the learner's
+    frames, outermost first, where something was put off until the commit, or was sent.
     """
 
     errors: list[str] = field(default_factory=list)
     unawaited: list[dict[str, Any]] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    messages: list[Any] = field(default_factory=list)
     commits: list[list[Frame]] = field(default_factory=list)
     sends: list[list[Frame]] = field(default_factory=list)
 
@@ -60,7 +61,8 @@ class Journal:
             kind: [[Frame(*frame) for frame in stack] for stack in told[kind]]
             for kind in ("commits", "sends")
         }
-        return cls(told["errors"], told["unawaited"], told["groups"], **stacks)
+        others = {kind: told[kind] for kind in told.keys() - stacks.keys()}
+        return cls(**others, **stacks)
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,25 @@ def never_awaited(stage: Stage, unawaited: list[dict[str, Any]]) -> Cause | None
                 place,
                 "a coroutine runs only when it is awaited: `await` it in an async "
                 "function, or call async_to_sync(function)(...) in a synchronous one",
+            )
+    return None
+
+
+def unfinished(
+    stage: Stage, tasks: list[list[list[Any]]], journal: dict[str, Any]
+) -> Cause | None:
+    """Why nothing had been sent when the event loop ended; `tasks` are the learner's frames
+    that made those which had not finished by then."""
+    if cause := never_awaited(stage, journal["unawaited"]):
+        return cause
+    for frames in tasks:
+        place = place_of_frame(stage, Frame(*frames[-1])) if frames else None
+        if place:
+            return Cause(
+                "the task that this line starts had not run when the event loop ended",
+                place,
+                "await what sends, in place of starting a task for it: "
+                "async_to_sync() runs the loop only until its own function returns",
             )
     return None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from checks.harness.harness import Harness
 from checks.harness.logs import last_words
 from checks.harness.people import Person, signed_up
 from checks.harness.servers import Server, serve
+from checks.harness.together import Arrival, arrivals
 from course.contract import SOCKET_PATH, TOKEN_WAYS, is_greeting
 from course.processes import wait_until
 
@@ -28,6 +29,10 @@ _NUMBER = itertools.count(1)
 _MIDDLEWARE = ["check_journal.kept", "check_counting.counted", "check_counting.rolled_back"]
 # A socket that never stops talking must not keep an item waiting. Seconds.
 _READING = 20.0
+# How long sockets that open together wait for their group: enough for all to meet. Seconds.
+_JOINING = 0.2
+
+Arrivals = AbstractContextManager[list[Arrival]]
 
 
 def stage_of(harness: Harness) -> Stage:
@@ -84,10 +89,20 @@ class Stage:
         return Place(file, found["line"], found["name"])
 
     def news(
-        self, found: str, *, expected: str, part: str, socket: Socket, todo: str = ""
+        self,
+        found: str,
+        *,
+        expected: str,
+        part: str,
+        socket: Socket,
+        place: Place | None = None,
+        todo: str = "",
     ) -> NotYet:
-        """What was found, and the error in the server's log if this socket ended with one."""
-        place = self.place(part)
+        """What was found, and the error in the server's log if this socket ended with one.
+
+        `place` is the line to change where it is known better than the part.
+        """
+        place = place or self.place(part)
         if cause := diagnosis.socket_error(self, socket):
             found, todo = f"{found}\n{cause.text}", cause.todo or todo
             place = self._changed_by(cause, part) or place
@@ -159,6 +174,21 @@ class Stage:
             )
         return socket
 
+    def open_many(self, people: Sequence[Person], path: str = SOCKET_PATH) -> Arrivals:
+        """Sockets of all these people, opened at one moment (see checks.harness.together)."""
+        return arrivals(
+            lambda person, gate: self.open(person.access, path=path, gate=gate), people
+        )
+
+    @contextmanager
+    def slow_groups(self) -> Iterator[None]:
+        """Joining a group takes a while inside, as it does with a Redis."""
+        self.control("slow_groups", seconds=_JOINING)
+        try:
+            yield
+        finally:
+            self.control("slow_groups", seconds=0)
+
     def settled(self, open_sockets: int) -> bool:
         """Wait until no more than that many sockets are open; False if they stay."""
         return wait_until(lambda: self.control("state")["open"] <= open_sockets, seconds=5)
@@ -177,7 +207,7 @@ class Stage:
         return self._sent("notify", user_ids=list(user_ids), kind=kind, data=data)
 
     def notify_each(self, user_ids: Iterable[int], kind: str, data: Any) -> Journal:
-        """The same for each user alone; the journal is that of the last."""
+        """The same for each user alone, with one journal of all."""
         return self._sent("notify_each", user_ids=list(user_ids), kind=kind, data=data)
 
     def _sent(self, control: str, **arguments: Any) -> Journal:

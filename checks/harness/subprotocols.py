@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from checks.errors import NotYet, Place
 from checks.harness.client import Socket
-from course.contract import TOKEN_SUBPROTOCOL
+from course.contract import NOT_AUTHENTICATED, TOKEN_SUBPROTOCOL
 
 
-def expect_name_chosen(socket: Socket, look_at: Place | None = None) -> None:
+def expect_name_chosen(
+    socket: Socket, look_at: Place | None = None, *, who: str = ""
+) -> None:
     """The server chose the name beside the token, where the client offered both.
 
     A browser closes a socket if none of its offers is chosen; a chosen token would be in a
-    response header, which proxies write to their logs. Raises NotYet for both.
+    response header, which proxies write to their logs. Raises NotYet for both; `who` says
+    which client it was, if it was refused afterwards.
     """
     if not socket.offered or socket.subprotocol == TOKEN_SUBPROTOCOL:
         return
@@ -23,6 +26,15 @@ def expect_name_chosen(socket: Socket, look_at: Place | None = None) -> None:
             look_at=look_at,
             todo=f'self.accept(subprotocol="{TOKEN_SUBPROTOCOL}"): never a value that the '
             "client sent",
+        )
+    if who:
+        raise NotYet(
+            f"{who}: {socket}, but with none of the subprotocols that the client offered",
+            expected=f"the server chooses {TOKEN_SUBPROTOCOL} for a refused client too: a "
+            "browser closes a socket without it by itself, and reports 1006 in place of "
+            f"{NOT_AUTHENTICATED}",
+            look_at=look_at,
+            todo="accept a refused client with the same subprotocol as everybody else",
         )
     raise NotYet(
         "the socket was opened with none of the subprotocols that the client offered",

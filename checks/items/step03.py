@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 from checks.errors import NotYet, Place
+from checks.explain import dispatching_line, kept_on_self, method_of, place_of_bare_accept
+from checks.harness import diagnosis
 from checks.harness.client import Socket
 from checks.harness.harness import Harness
-from checks.harness.people import Person, expired, forged
+from checks.harness.people import Person, altered, expired, forged
 from checks.harness.stage import (
     WHOAMI,
+    Listeners,
     Stage,
     frames_of,
     people,
@@ -32,6 +37,13 @@ checklist = Checklist(
 item = checklist.item
 
 _KIND = "new_message"  # of what send_notification() is given here
+_WINDOWS = 6  # of each of two people, opened at one moment
+# What no client may call, in the words of Channels and of Python.
+_METHODS = ("disconnect", "websocket.disconnect", "websocket_disconnect")
+_OWN_CODES = 4000  # the close codes from here on are the application's
+# Where frames of a client say what they want; an event has only its type.
+_STEERING = ("type", "action", "method", "command")
+_RECORDING_LAYER = {"BACKEND": "check_recording_layer.RecordingLayer"}
 
 
 @item("notifications.installed")
@@ -177,6 +189,30 @@ def inactive_user_is_anonymous(harness: Harness) -> None:
     expect_anonymous(stage, idle.access, "with the token of a user whose is_active is off")
 
 
+@item("middleware.concurrent", needs=["middleware.valid-token"])
+def sockets_at_once_are_their_own(harness: Harness) -> None:
+    """Sockets that connect at the same time are each their own user's."""
+    stage = stage_of(harness)
+    crowd = people(stage, "alice", "bob") * _WINDOWS
+    with stage.open_many(crowd, path=WHOAMI) as arrived:
+        wrong = [a for a in arrived if said(a.socket).get("id") != a.person.id]
+    if not wrong:
+        return
+    # Somebody else's user says more than a socket that only got no answer.
+    worst = min(wrong, key=lambda a: "user" not in said(a.socket))
+    place = stage.place("middleware")
+    raise stage.news(
+        f"{len(wrong)} of {len(crowd)} sockets that connected at the same moment are wrong: "
+        f"{worst.person.username}'s token: {worst.socket}",
+        expected=f'scope["user"] is {worst.person.username}, id {worst.person.id}',
+        part="middleware",
+        socket=worst.socket,
+        place=kept_on_self(harness.project, place),
+        todo="one middleware object serves all sockets: keep the token and the user in local "
+        "variables and in a copy of the scope, never in self or in a global",
+    )
+
+
 # The route
 
 
@@ -235,6 +271,30 @@ def user_is_greeted(harness: Harness) -> None:
             pass
 
 
+@item("consumer.concurrent", needs=["consumer.greets-user", "middleware.concurrent"])
+def sockets_at_once_are_greeted(harness: Harness) -> None:
+    """Sockets that open at the same time are all greeted, each as its own user."""
+    stage = stage_of(harness)
+    crowd = people(stage, "alice", "bob") * _WINDOWS
+    with stage.slow_groups(), stage.open_many(crowd) as arrived:
+        wrong = [a for a in arrived if not a.greeted]
+    if not wrong:
+        return
+    worst = min(wrong, key=lambda a: a.frame is None)
+    raise stage.news(
+        f"{len(wrong)} of {len(crowd)} sockets that opened at the same moment are wrong: "
+        f"{worst.person.username}'s: {worst.socket}",
+        expected=f"all are greeted while the others are open, this one as "
+        f"{worst.person.username}, user_id {worst.person.id}",
+        part="consumer",
+        socket=worst.socket,
+        todo="every socket has a consumer of its own: keep what belongs to it in self, never in "
+        "the class or in a global"
+        if worst.frame is not None
+        else "no socket may wait until another one closes",
+    )
+
+
 @item("routing.end-anchor", needs=["consumer.greets-user"])
 def longer_paths_lead_elsewhere(harness: Harness) -> None:
     """A path that continues after `/ws/notifications/` does not lead to the consumer."""
@@ -280,20 +340,34 @@ def anonymous_gets_no_greeting(harness: Harness) -> None:
 
 @item(
     "consumer.close-code",
-    needs=["consumer.refuses-anonymous"],
+    needs=[
+        "consumer.refuses-anonymous",
+        "consumer.subprotocol",
+        "middleware.wrong-signature",
+    ],
     close_codes=[NOT_AUTHENTICATED],
 )
 def refusal_can_be_read(harness: Harness) -> None:
     """A refused client can read why: its socket is accepted, then closed with 4401."""
     stage = stage_of(harness)
-    with stage.open(None) as socket:
+    [alice] = people(stage, "alice")
+    expect_readable(stage, None, "without a token")
+    # As a browser sends it: its offer has to be answered, or it never sees the code.
+    expect_readable(stage, altered(alice.access), "with a token that is not valid")
+
+
+def expect_readable(stage: Stage, token: str | None, who: str) -> None:
+    """Connect with that token: the close code tells a browser that it has to log in."""
+    with stage.open(token) as socket:
         for _ in frames_of(socket):
             pass
     if socket.close_code == NOT_AUTHENTICATED:
+        bare = place_of_bare_accept(stage.harness.project)
+        expect_name_chosen(socket, bare or stage.place("consumer"), who=who)
         return
     early = socket.refused == 403
     raise stage.news(
-        f"without a token: {socket}",
+        f"{who}: {socket}",
         expected="accepted, then closed with 4401"
         + (": a close before accept() reaches a browser as 1006" if early else ""),
         part="consumer",
@@ -332,6 +406,51 @@ def _count(frames: list[Any]) -> int:
     return sum(not _is_other(frame) for frame in frames)
 
 
+@item(
+    "notify.from-command",
+    needs=["notify.arrives"],
+    prefetch=[lambda harness: _command(harness)],
+)
+def command_can_send(harness: Harness) -> None:
+    """Called from a management command, where no event loop runs, send_notification() sends."""
+    told = _command(harness)
+    if told["sent"] and not told["error"]:
+        return
+    stage = stage_of(harness)
+    found = "the command ended, and nothing was sent to any group"
+    place, todo = stage.place("sender"), ""
+    if trace := told["error"]:
+        found = f"it stopped with {stage.last_words(trace)}"
+        place = harness.place_in(trace) or place
+    elif cause := diagnosis.unfinished(stage, told["unfinished"], told["journal"]):
+        found, place, todo = f"{found}\n{cause.text}", cause.place, cause.todo
+    raise NotYet(
+        f"send_notification() called from plain code: {found}",
+        expected="what it sends has been sent when it returns",
+        look_at=place,
+        todo=todo,
+    )
+
+
+def _command(harness: Harness) -> Any:
+    """What became of a call from plain code, in a process of its own."""
+    return harness.once("a management command", lambda: _run_command(harness))
+
+
+def _run_command(harness: Harness) -> Any:
+    stage = stage_of(harness)
+    [alice] = people(stage, "alice")
+    arguments = {"user_ids": [alice.id], "kind": _KIND, "data": sample_message(11)}
+    variables = {"DJANGO_SETTINGS_MODULE": harness.project.settings_module}
+    return harness.probe(
+        "check_command",
+        SOCKET_PATH,
+        json.dumps(arguments),
+        layer=_RECORDING_LAYER,
+        variables=variables,
+    )
+
+
 @item("consumer.all-sockets", needs=["notify.arrives"])
 def all_sockets_of_one_user(harness: Harness) -> None:
     """A notification reaches all sockets of its user and nobody else's."""
@@ -351,15 +470,34 @@ def all_sockets_of_one_user(harness: Harness) -> None:
 
 @item("consumer.leaves-group", needs=["consumer.all-sockets"])
 def membership_ends_at_disconnect(harness: Harness) -> None:
-    """A socket that closes leaves its group, and disconnect() ends without an error."""
+    """A closing socket leaves its group, others stay, and disconnect() ends without an error."""
     stage = stage_of(harness)
-    [alice] = people(stage, "alice")
+    alice, bob = people(stage, "alice", "bob")
     stage.settled(0)
-    before = stage.control("state")["groups"]
+    before = _members(stage)
     with stage.greeted(alice) as socket:
-        pass
+        its_own = _members(stage).keys() - before.keys()
+        with stage.listening(alice, bob) as others:
+            socket.close()
+            stage.settled(len(others.sockets))
+            expect_gone(stage, socket, its_own)
+            expect_still_heard(stage, others)
     stage.settled(0)
-    left = {n: c for n, c in stage.control("state")["groups"].items() if c != before.get(n)}
+    stage.notify([alice.id], _KIND, sample_message(9))
+    expect_refused_leaves_quietly(stage)
+
+
+def _members(stage: Stage) -> dict[str, list[str]]:
+    """The groups of each channel that is in any."""
+    groups = stage.control("state")["groups"]
+    channels = {channel for members in groups.values() for channel in members}
+    return {c: [name for name, members in groups.items() if c in members] for c in channels}
+
+
+def expect_gone(stage: Stage, socket: Socket, channels: Iterable[str]) -> None:
+    """No group holds these channels, and the consumer of that socket ended without an error."""
+    members = _members(stage)
+    left = [name for channel in channels for name in members.get(channel, ())]
     if left or stage.errors_of(socket):
         names = ", ".join(left) or "none"
         raise stage.news(
@@ -368,8 +506,22 @@ def membership_ends_at_disconnect(harness: Harness) -> None:
             part="consumer",
             socket=socket,
         )
-    stage.notify([alice.id], _KIND, sample_message(9))
-    expect_refused_leaves_quietly(stage)
+
+
+def expect_still_heard(stage: Stage, others: Listeners) -> None:
+    """The sockets that are still open get the next notification."""
+    try:
+        others.received()
+    except NotYet as news:
+        consumer = stage.place("consumer")
+        leaving = ("disconnect", "websocket_disconnect")
+        raise NotYet(
+            f"alice closed one of two windows; after that {news.found}",
+            expected="her other window and those of others stay in their groups",
+            look_at=method_of(stage.harness.project, consumer, *leaving),
+            todo="take only this socket out of its group: "
+            "await self.channel_layer.group_discard(group, self.channel_name)",
+        ) from news
 
 
 def expect_refused_leaves_quietly(stage: Stage) -> None:
@@ -417,6 +569,50 @@ def text_that_is_not_json(harness: Harness) -> None:
 def binary_frame(harness: Harness) -> None:
     """A binary frame is answered, and the socket stays open."""
     expect_reply(harness, [b"\x00\xff\xfe", b'{"type": "ping"}'])
+
+
+@item("consumer.own-methods", needs=["consumer.binary-frame"])
+def clients_call_no_methods(harness: Harness) -> None:
+    """A client's frames cannot call the consumer's own methods."""
+    stage = stage_of(harness)
+    [alice] = people(stage, "alice")
+    data = sample_message(12)
+    sent = stage.notify([alice.id], _KIND, data).messages
+    # Events as the consumer gets them from its group, and what else it can be called by.
+    events = [message for message in sent if isinstance(message, dict)][:1]
+    events += [
+        event | {"type": str(event.get("type")).replace(".", "_")} for event in events
+    ]
+    calls = [{**dict.fromkeys(_STEERING, event.get("type")), **event} for event in events]
+    calls += [dict.fromkeys(_STEERING, name) for name in _METHODS]
+    for call in calls:
+        expect_not_called(stage, alice, call, {"type": _KIND, "data": data})
+
+
+def expect_not_called(
+    stage: Stage, person: Person, call: dict[str, Any], made: dict[str, Any]
+) -> None:
+    """Send that frame: the event that it would make does not come, the next real one does."""
+    with stage.listening(person) as listeners:
+        [(_, socket)] = listeners.sockets
+        socket.send(call)
+        try:
+            got = "an event that it made itself" if made in listeners.received()[0] else ""
+        except NotYet:
+            got = "no notification any more"
+        # What a project refuses with a code of its own is not called either.
+        if not got or (socket.close_code or 0) >= _OWN_CODES:
+            return
+    consumer = stage.place("consumer")
+    raise stage.news(
+        f'after a client had sent {{"type": "{call["type"]}", ...}}, it got {got}: {socket}',
+        expected="such a frame calls nothing, and the next notification arrives",
+        part="consumer",
+        socket=socket,
+        place=dispatching_line(stage.harness.project, consumer),
+        todo='compare the "type" of a client with the ones that you know; no text of a '
+        "client's may choose a method",
+    )
 
 
 @item("notify.only-named", needs=["consumer.all-sockets"])

@@ -13,6 +13,8 @@ from checks.explain import (
     Cause,
     class_in_routes,
     import_order,
+    kept_on_self,
+    place_of_bare_accept,
     place_of_consumer,
     place_of_middleware,
     place_of_routes,
@@ -24,6 +26,7 @@ from checks.harness.people import Person, altered, expired, forged, signed_up
 from checks.harness.project import read
 from checks.harness.servers import Server, daphne, need, runserver
 from checks.harness.subprotocols import expect_name_chosen
+from checks.harness.together import Arrival, arrivals
 from checks.items import Checklist
 from course.contract import NOT_AUTHENTICATED, SOCKET_PATH, is_greeting
 
@@ -42,6 +45,7 @@ item = checklist.item
 _NOT_SET_UP = re.compile(r"AppRegistryNotReady|settings are not configured|SynchronousOnly")
 # How long a refusal may take. Seconds.
 _REFUSAL = 5.0
+_WINDOWS = 6  # of each of two people, opened at one moment
 
 
 def _libraries() -> None:
@@ -154,6 +158,41 @@ def _cause_of(harness: Harness, server: Server, socket: Socket, error: str) -> C
     )
 
 
+@item("asgi.concurrent", needs=["asgi.greets"])
+def sockets_at_once_are_greeted(harness: Harness) -> None:
+    """Sockets that connect at the same time are all greeted, each as its own user."""
+    server = daphne(harness)
+    crowd = [signed_up(harness, server, name) for name in ("alice", "bob")] * _WINDOWS
+    opened = arrivals(lambda person, gate: server.socket(person.access, gate=gate), crowd)
+    with opened as arrived:
+        wrong = [a for a in arrived if not a.greeted]
+    if wrong:
+        raise _crowd_news(harness, wrong, len(crowd))
+
+
+def _crowd_news(harness: Harness, wrong: list[Arrival], of: int) -> NotYet:
+    """Some sockets were not greeted, or as somebody else, because others connected too."""
+    worst = min(wrong, key=lambda a: a.frame is None)
+    name = worst.person.username
+    error, place = daphne(harness).error_of(worst.socket)
+    if worst.frame is not None:
+        middleware = place_of_middleware(harness.project)
+        place = place or kept_on_self(harness.project, middleware) or middleware
+        todo = "one middleware object serves all sockets: keep the token and the user in "
+        todo += "local variables and in a copy of the scope, never in self or in a global"
+    else:
+        todo = "look for a lock or a limit that a socket keeps for as long as it is open"
+    return NotYet(
+        f"{len(wrong)} of {of} sockets that connected at the same moment were not greeted as "
+        f"their own user; {name}'s: {worst.socket}"
+        + (f"\nthe server's error: {error}" if error else ""),
+        expected=f"all are greeted while the others are open, this one as {name}, "
+        f"user_id {worst.person.id}",
+        look_at=place or _asgi_place(harness),
+        todo=todo,
+    )
+
+
 # Who is refused: first that they are, each of these with one cause more than the one before
 # (nobody is refused, no token is verified, no expiry is), then that they can read why
 
@@ -240,6 +279,8 @@ def refused_client_can_read_why(harness: Harness) -> None:
             code = socket.until_closed(_REFUSAL)
         if code != NOT_AUTHENTICATED:
             raise _unreadable(harness, socket, who)
+        place = place_of_bare_accept(harness.project) or place_of_consumer(harness.project)
+        expect_name_chosen(socket, place, who=who)
 
 
 def _unreadable(harness: Harness, socket: Socket, who: str) -> NotYet:

@@ -8,6 +8,7 @@ answered is kept in a journal of its own, and the tool asks for it by its number
 import contextlib
 import contextvars
 import functools
+import json
 import logging
 import os
 import sys
@@ -25,12 +26,13 @@ _journals = {}
 
 
 class Journal:
-    """Tracebacks, warnings and groups, and the learner's frames behind what was sent."""
+    """Tracebacks, warnings, groups and what was sent to them, and the frames behind it."""
 
     def __init__(self):
         self.errors = []
         self.unawaited = []
         self.groups = []
+        self.messages = []
         self.commits = []
         self.sends = []
 
@@ -80,10 +82,19 @@ def note(kind, entry):
 def note_stack(kind):
     """Keep the learner's own frames that led here, the outermost first."""
     if _current.get():
-        note(kind, _learners_frames())
+        note(kind, learners_frames())
 
 
-def _learners_frames():
+def plain(message):
+    """A message as JSON can hold it; None for one that it cannot."""
+    try:
+        return json.loads(json.dumps(message, default=str))
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def learners_frames():
+    """The learner's own frames that led to the caller's caller, the outermost first."""
     frames, through_signal = [], False
     frame = sys._getframe(2)
     while frame:

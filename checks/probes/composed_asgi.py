@@ -5,6 +5,7 @@ WebSocket through the project's middleware and routes to its consumer. What the 
 no address for at this stage, the tool asks for below /__check__/; only this machine can.
 """
 
+import asyncio
 import contextvars
 import functools
 import inspect
@@ -20,8 +21,8 @@ django_application = get_asgi_application()
 from channels.layers import get_channel_layer  # noqa: E402 - Django has to be set up first
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from check_bulk_users import make_bulk_users  # noqa: E402
-from check_discovery import Parts  # noqa: E402
-from check_journal import Journal, keeping, note, take  # noqa: E402
+from check_discovery import Parts, is_async  # noqa: E402
+from check_journal import Journal, keeping, note, plain, take  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.urls.exceptions import Resolver404  # noqa: E402
@@ -33,6 +34,7 @@ running = set()
 errors = []
 memberships = {}
 socket_journals = {}
+latency = 0  # seconds that joining a group takes, as it does with a Redis
 socket_number = contextvars.ContextVar("numeneon_check_socket", default="")
 
 
@@ -85,14 +87,19 @@ async def websocket(scope, receive, send):
     notes = socket_journals.setdefault(number, Journal())
     try:
         inner = tell_user if scope["path"].startswith(PREFIX) else routed
-        chosen = parts.middleware(inner) if parts.middleware else inner
         with keeping(notes):
-            await chosen(scope, receive, send)
+            await _behind_middleware(inner)(scope, receive, send)
     except Exception:
         errors.append({"socket": number, "traceback": traceback.format_exc()})
         raise
     finally:
         running.discard(token)
+
+
+@functools.cache
+def _behind_middleware(inner):
+    """That application inside the middleware: one object for all sockets, as in asgi.py."""
+    return parts.middleware(inner) if parts.middleware else inner
 
 
 async def found():
@@ -113,6 +120,13 @@ async def socket(number):
     return {"groups": joined, "unawaited": socket_journals[number].unawaited}
 
 
+async def slow_groups(seconds):
+    """From now on it takes that long to join a group."""
+    global latency
+    latency = seconds
+    return {}
+
+
 async def notify(**arguments):
     """Call send_notification() as a view would, with exactly these keyword arguments.
 
@@ -123,7 +137,7 @@ async def notify(**arguments):
     except TypeError as error:
         return {"signature": str(inspect.signature(parts.sender)), "error": str(error)}
     with keeping(Journal()) as journal:
-        if inspect.iscoroutinefunction(parts.sender):
+        if is_async(parts.sender):
             await parts.sender(**arguments)
         else:
             await _in_thread(parts.sender, arguments)
@@ -131,12 +145,18 @@ async def notify(**arguments):
 
 
 async def notify_each(user_ids, **arguments):
-    """Call send_notification() for each of these users, in a call of its own."""
+    """Call send_notification() for each of these users, in a call of its own.
+
+    Answers with one journal of all the calls.
+    """
+    whole = vars(Journal())
     for id in user_ids:
         answer = await notify(user_ids=[id], **arguments)
         if "signature" in answer:
-            break
-    return answer
+            return answer
+        for kind, entries in answer.items():
+            whole[kind] += entries
+    return whole
 
 
 async def journal(number):
@@ -170,7 +190,8 @@ async def _in_thread(call, arguments):
         return await sync_to_async(run)()
 
 
-_CONTROLS = (found, state, socket, notify, notify_each, journal, change, bulk_users)
+_CONTROLS = (found, state, socket, slow_groups, notify, notify_each, journal)
+_CONTROLS += (change, bulk_users)
 CONTROLS = {c.__name__: c for c in _CONTROLS}
 
 
@@ -201,6 +222,7 @@ def watch_groups(layer):
     @functools.wraps(join)
     async def group_add(group, channel):
         memberships.setdefault(socket_number.get(), set()).add(group)
+        await asyncio.sleep(latency)
         return await join(group, channel)
 
     @functools.wraps(leave)
@@ -211,6 +233,7 @@ def watch_groups(layer):
     @functools.wraps(deliver)
     async def group_send(group, message):
         note("groups", group)
+        note("messages", plain(message))
         return await deliver(group, message)
 
     layer.group_add, layer.group_discard = group_add, group_discard

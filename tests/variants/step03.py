@@ -339,6 +339,42 @@ class LoginView(TokenObtainPairView):
         "from users.signed import SignedAuthentication as JWTAuthentication",
     ),
 )
+_SENDS = "    async_to_sync(send_to_groups)({user_group(pk) for pk in user_ids}, event)\n"
+_BEFORE_CONNECT = "    async def connect(self):\n"
+_OFFERED = "        user = await user_of(protocols[1]) if offered else AnonymousUser()\n"
+_HANDS_ON = (
+    '        return await super().__call__({**scope, "user": user}, receive, send)\n'
+)
+_TURN = "    TURN = asyncio.Semaphore({})\n\n"
+_DECODES = '            await self.decode_json(text_data or "")\n'
+_KEEPS = '            content = await self.decode_json(text_data or "")\n'
+_ERROR = "            await self.send_json(error)\n"
+
+
+def with_turns(count: int, body: str) -> tuple[Edit, ...]:
+    """The middleware with a semaphore for that many, and this body of __call__."""
+    return (
+        call(body),
+        Edit(
+            _MIDDLEWARE,
+            "    async def __call__",
+            _TURN.format(count) + "    async def __call__",
+        ),
+        Edit(
+            _MIDDLEWARE,
+            "from channels.db import",
+            "import asyncio\n\nfrom channels.db import",
+        ),
+    )
+
+
+def dispatching(body: str) -> tuple[Edit, ...]:
+    """A consumer that does this with the JSON which its client sends."""
+    return (
+        Edit(_CONSUMERS, _DECODES, _KEEPS),
+        Edit(_CONSUMERS, _ERROR, f"{_ERROR}            return\n{body}"),
+    )
+
 
 VARIANTS = [
     broken(
@@ -546,6 +582,47 @@ VARIANTS = [
     correct(
         "middleware.inactive-user", "filters in the query", by_hand('"verify_aud": False')
     ),
+    broken(
+        "middleware.concurrent",
+        "the user is kept on the middleware",
+        call(
+            '        protocols = scope["subprotocols"]\n'
+            "        self.user = AnonymousUser()\n"
+            "        if len(protocols) == 2 and protocols[0] == SUBPROTOCOL:\n"
+            "            self.user = await user_of(protocols[1])\n"
+            "        await self.note_visit()\n"
+            '        scope = {**scope, "user": self.user}\n'
+            "        return await super().__call__(scope, receive, send)\n\n"
+            "    @database_sync_to_async\n"
+            "    def note_visit(self):\n"
+            "        type(self.user).objects.filter(pk=self.user.pk).update("
+            'first_name="") if self.user.pk else None\n'
+        ),
+    ),
+    broken(
+        "middleware.concurrent",
+        "two sockets at a time, for as long as they are open",
+        *with_turns(
+            2,
+            '        protocols = scope["subprotocols"]\n'
+            "        offered = len(protocols) == 2 and protocols[0] == SUBPROTOCOL\n"
+            "        async with self.TURN:\n"
+            f"    {_OFFERED}"
+            f"    {_HANDS_ON}",
+        ),
+    ),
+    correct(
+        "middleware.concurrent",
+        "one after the other, while the token is read",
+        *with_turns(
+            1,
+            '        protocols = scope["subprotocols"]\n'
+            "        offered = len(protocols) == 2 and protocols[0] == SUBPROTOCOL\n"
+            "        async with self.TURN:\n"
+            f"    {_OFFERED}"
+            f"{_HANDS_ON}",
+        ),
+    ),
     broken("routing.path", "no routes yet", Edit(_ROUTING, None, None)),
     broken(
         "routing.path",
@@ -688,6 +765,54 @@ application = ProtocolTypeRouter(
         ),
     ),
     broken(
+        "consumer.concurrent",
+        "the user is kept in the class",
+        Edit(
+            _CONSUMERS,
+            '        user = self.scope["user"]\n',
+            '        user = type(self).user = self.scope["user"]\n',
+        ),
+        Edit(_CONSUMERS, "{user.username}", "{self.user.username}"),
+    ),
+    broken(
+        "consumer.concurrent",
+        "three users at a time",
+        Edit(
+            _CONSUMERS,
+            "        await self.channel_layer.group_add(",
+            "        await self.SEATS.acquire()\n"
+            "        await self.channel_layer.group_add(",
+        ),
+        Edit(
+            _CONSUMERS,
+            "            await self.channel_layer.group_discard(",
+            "            self.SEATS.release()\n"
+            "            await self.channel_layer.group_discard(",
+        ),
+        Edit(
+            _CONSUMERS,
+            "    group = None\n",
+            "    group = None\n    SEATS = asyncio.Semaphore(3)\n",
+        ),
+        Edit(_CONSUMERS, "from channels.gen", "import asyncio\n\nfrom channels.gen"),
+    ),
+    correct(
+        "consumer.concurrent",
+        "groups are joined one after the other",
+        Edit(
+            _CONSUMERS,
+            "        await self.channel_layer.group_add(",
+            "        async with self.JOINING:\n"
+            "            await self.channel_layer.group_add(",
+        ),
+        Edit(
+            _CONSUMERS,
+            "    group = None\n",
+            "    group = None\n    JOINING = asyncio.Lock()\n",
+        ),
+        Edit(_CONSUMERS, "from channels.gen", "import asyncio\n\nfrom channels.gen"),
+    ),
+    broken(
         "consumer.subprotocol",
         "none is chosen",
         Edit(
@@ -738,6 +863,15 @@ application = ProtocolTypeRouter(
             _CONSUMERS,
             "            await self.accept(self.chosen_subprotocol())\n" + _CLOSE,
             _CLOSE,
+        ),
+    ),
+    broken(
+        "consumer.close-code",
+        "no subprotocol for who is refused",
+        Edit(
+            _CONSUMERS,
+            "            await self.accept(self.chosen_subprotocol())\n" + _CLOSE,
+            "            await self.accept()\n" + _CLOSE,
         ),
     ),
     broken("consumer.close-code", "stays open", Edit(_CONSUMERS, _CLOSE, "")),
@@ -850,6 +984,89 @@ application = ProtocolTypeRouter(
         Edit(_SERVICES, "def send_notification", "async def send_notification"),
         Edit(_SERVICES, "    async_to_sync(send_to_groups)(", "    await send_to_groups("),
     ),
+    correct(
+        "notify.arrives",
+        "a method of an object",
+        Edit(
+            _SERVICES,
+            "def send_notification(*, user_ids, kind, data):\n",
+            "def send(self, *, user_ids, kind, data):\n",
+        ),
+        Edit(
+            _SERVICES,
+            "async def send_to_groups",
+            'Sender = type("Sender", (), {"send": send})\n'
+            "send_notification = Sender().send\n\n\n"
+            "async def send_to_groups",
+        ),
+    ),
+    correct(
+        "notify.arrives",
+        "a partial, under that name in the package only",
+        Edit(_SERVICES, "def send_notification(*, user", "def deliver(layer, *, user"),
+        Edit(
+            f"{_APP}/delivery.py",
+            "",
+            "from functools import partial\n\n"
+            "from notifications.services import deliver\n\n"
+            'in_groups = partial(deliver, "default")\n',
+        ),
+        Edit(
+            f"{_APP}/news/__init__.py",
+            "",
+            "from notifications.delivery import in_groups as send_notification\n\n"
+            '__all__ = ["send_notification"]\n',
+        ),
+    ),
+    correct(
+        "notify.arrives",
+        "an object that is called",
+        Edit(
+            _SERVICES,
+            "def send_notification(*, user_ids",
+            "async def send(self, *, user_ids",
+        ),
+        Edit(_SERVICES, "    async_to_sync(send_to_groups)(", "    await send_to_groups("),
+        Edit(
+            _SERVICES,
+            "async def send_to_groups",
+            'send_notification = type("Sender", (), {"__call__": send})()\n\n\n'
+            "async def send_to_groups",
+        ),
+    ),
+    broken(
+        "notify.from-command",
+        "a task that nobody awaits",
+        Edit(
+            _SERVICES,
+            "            await layer.group_send(group, event)\n",
+            "            asyncio.create_task(layer.group_send(group, event))\n",
+        ),
+    ),
+    broken(
+        "notify.from-command",
+        "a thread that ends with the process",
+        Edit(
+            _SERVICES,
+            _SENDS,
+            "    groups = {user_group(pk) for pk in user_ids}\n"
+            "    sending = lambda: asyncio.run(send_to_groups(groups, event))\n"
+            "    threading.Thread(target=sending, daemon=True).start()\n",
+        ),
+        Edit(_SERVICES, "import asyncio\n", "import asyncio\nimport threading\n"),
+    ),
+    correct(
+        "notify.from-command",
+        "a thread that the process waits for",
+        Edit(
+            _SERVICES,
+            _SENDS,
+            "    groups = {user_group(pk) for pk in user_ids}\n"
+            "    sending = lambda: asyncio.run(send_to_groups(groups, event))\n"
+            "    threading.Thread(target=sending).start()\n",
+        ),
+        Edit(_SERVICES, "import asyncio\n", "import asyncio\nimport threading\n"),
+    ),
     broken(
         "consumer.all-sockets",
         "one group for everybody",
@@ -891,6 +1108,20 @@ application = ProtocolTypeRouter(
         "consumer.leaves-group",
         "stumbles over the group it never had",
         Edit(_CONSUMERS, "    group = None\n\n", ""),
+    ),
+    broken(
+        "consumer.leaves-group",
+        "takes the whole group away",
+        Edit(
+            _CONSUMERS,
+            "await self.channel_layer.group_discard(self.group, self.channel_name)",
+            "del self.channel_layer.groups[self.group]",
+        ),
+    ),
+    broken(
+        "consumer.leaves-group",
+        "the group is kept in the class",
+        Edit(_CONSUMERS, "        self.group = user", "        type(self).group = user"),
     ),
     broken(
         "consumer.leaves-group",
@@ -948,6 +1179,36 @@ application = ProtocolTypeRouter(
         "consumer.binary-frame",
         "answers whatever comes",
         receive('        await self.send_json({"type": "error"})\n'),
+    ),
+    broken(
+        "consumer.own-methods",
+        "a method for each type",
+        *dispatching(
+            '        handler = getattr(self, str(content.get("type")), None)\n'
+            "        if handler:\n"
+            "            await handler(content)\n"
+        ),
+    ),
+    broken(
+        "consumer.own-methods",
+        "hands its frames to dispatch()",
+        *dispatching(
+            '        if content.get("type"):\n            await self.dispatch(content)\n'
+        ),
+    ),
+    correct(
+        "consumer.own-methods",
+        "a table of what clients may say",
+        *dispatching(
+            '        known = {"ping": {"type": "pong"}}\n'
+            '        unknown = {"type": "error", "message": "unknown type"}\n'
+            '        await self.send_json(known.get(content.get("type"), unknown))\n'
+        ),
+    ),
+    correct(
+        "consumer.own-methods",
+        "closes after what it does not know",
+        *dispatching("        await self.close(code=4400)\n"),
     ),
     broken(
         "notify.only-named",

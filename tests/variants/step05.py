@@ -51,6 +51,17 @@ def wrapped(function: str) -> Edit:
     )
 
 
+_IN_TURN = '''
+import asyncio
+
+turns = asyncio.Semaphore(3)
+
+
+async def around(app, scope, receive, send):
+    """A few at a time, until they close."""
+    async with turns:
+        return await app(scope, receive, send)
+'''
 _NO_TOKEN_IS_DROPPED = '''
 async def around(app, scope, receive, send):
     """Refuse in the handshake who offers nothing: a browser sees a bare 1006."""
@@ -481,6 +492,53 @@ VARIANTS = [
     ),
     correct(
         "asgi.refuses-no-token", "an error in words before the close", wrapped(_ERROR_FIRST)
+    ),
+    broken(
+        "asgi.concurrent",
+        "the token is kept on the middleware",
+        Edit(
+            MIDDLEWARE,
+            "        user = await user_of(protocols[1]) if offered else AnonymousUser()\n",
+            "        self.token = protocols[1] if offered else None\n"
+            "        await database_sync_to_async(close_old_connections)()\n"
+            "        user = await user_of(self.token) if self.token else AnonymousUser()\n",
+        ),
+        Edit(
+            MIDDLEWARE,
+            "import AnonymousUser\n",
+            "import AnonymousUser\nfrom django.db import close_old_connections\n",
+        ),
+    ),
+    broken(
+        "asgi.concurrent",
+        "three sockets at a time",
+        wrapped(_IN_TURN),
+    ),
+    correct(
+        "asgi.concurrent",
+        "handshakes one after the other",
+        Edit(
+            MIDDLEWARE,
+            "        user = await user_of(protocols[1]) if offered else AnonymousUser()\n",
+            "        async with ONE:\n"
+            "            user = await user_of(protocols[1]) if offered else AnonymousUser()\n",
+        ),
+        Edit(
+            MIDDLEWARE,
+            'SUBPROTOCOL = "access_token"\n',
+            'SUBPROTOCOL = "access_token"\nONE = asyncio.Lock()\n',
+        ),
+        Edit(MIDDLEWARE, "from channels.db", "import asyncio\n\nfrom channels.db"),
+    ),
+    broken(
+        "asgi.close-code",
+        "no subprotocol for who is refused",
+        Edit(
+            CONSUMERS,
+            "            await self.accept(self.chosen_subprotocol())\n"
+            "            await self.close(code=4401)\n",
+            "            await self.accept()\n            await self.close(code=4401)\n",
+        ),
     ),
     broken(
         "asgi.close-code",
