@@ -61,8 +61,7 @@ class Journal:
             kind: [[Frame(*frame) for frame in stack] for stack in told[kind]]
             for kind in ("commits", "sends")
         }
-        others = {kind: told[kind] for kind in told.keys() - stacks.keys()}
-        return cls(**others, **stacks)
+        return cls(**{**told, **stacks})
 
 
 @dataclass(frozen=True)

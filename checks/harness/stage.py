@@ -282,7 +282,7 @@ class Listeners:
         )
 
 
-_GREETING = {
+_GREETING: dict[str, Any] = {
     "expected": 'the first frame is {"type": "connection_established", "message": '
     '"Connected as ...", "user_id": ...}',
     "part": "consumer",

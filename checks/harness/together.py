@@ -8,6 +8,7 @@ finds several of them waiting at once.
 
 from __future__ import annotations
 
+import functools
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -95,7 +96,7 @@ def arrivals(
     patience = at_most(patience)
     gate = Gate(len(people), patience)
     opening = [
-        Background(lambda person=person: open_one(person, gate), "open a socket")
+        Background(functools.partial(open_one, person, gate), "open a socket")
         for person in people
     ]
     with ExitStack() as stack:
