@@ -97,6 +97,10 @@ def _held_back() -> Iterator[None]:
 
 
 def _ignore() -> None:
+    if os.name != "nt":
+        # Those that came are handled now, and no other comes between: Python complains of
+        # a signal that came before its handler was changed and is looked at afterwards.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _numbers())
     for number in _numbers():
         signal.signal(number, signal.SIG_IGN)
 
