@@ -12,8 +12,9 @@ from checks.harness.client import Answer
 from checks.harness.harness import Harness
 from checks.harness.logs import last_words
 from checks.harness.people import signed_up
-from checks.harness.servers import need, runserver
+from checks.harness.servers import runserver
 from checks.harness.settings_files import module_file, parsed, read
+from checks.harness.views import needed, unexpected
 from checks.items import Checklist
 from course.processes import Process
 from course.source import definitions
@@ -109,16 +110,16 @@ def signup_makes_a_user(harness: Harness) -> None:
         "display_name": "Erin",
     }
     answer = runserver(harness).ask("POST", "/api/auth/signup/", body=body)
-    need(answer, 201)
+    needed(harness, answer, 201)
     if not (isinstance(answer.get("id"), int) and answer.get("username") == "erin"):
-        raise NotYet(
-            str(answer), expected="the answer holds id and username of the new user"
+        raise unexpected(
+            harness, answer, "the answer holds id and username of the new user"
         )
     if _shows(answer.body, body["password"]):
-        raise NotYet(str(answer), expected="no password in an answer, hashed or not")
+        raise unexpected(harness, answer, "no password in an answer, hashed or not")
     again = runserver(harness).ask("POST", "/api/auth/signup/", body=body)
     if again.status not in (400, 409):
-        raise NotYet(str(again), expected="a name that is taken gets 400 or 409")
+        raise unexpected(harness, again, "a name that is taken gets 400 or 409")
 
 
 def _shows(value: Any, password: str) -> bool:
@@ -138,7 +139,7 @@ def login_gives_tokens(harness: Harness) -> None:
     """Logging in by email gives an access and a refresh token, a wrong password 401."""
     alice = signed_up(harness, runserver(harness), "alice")
     wrong = {"email": alice.email, "password": "not-her-password"}
-    need(runserver(harness).ask("POST", "/api/auth/login/", body=wrong), 401)
+    needed(harness, runserver(harness).ask("POST", "/api/auth/login/", body=wrong), 401)
 
 
 @item("rest.refresh", needs=["rest.login"])
@@ -148,9 +149,9 @@ def refresh_gives_a_new_access_token(harness: Harness) -> None:
     answer = runserver(harness).ask(
         "POST", "/api/auth/token/refresh/", body={"refresh": alice.refresh}
     )
-    need(answer, 200)
+    needed(harness, answer, 200)
     access = answer.get("access")
-    need(runserver(harness).ask("GET", "/api/auth/me/", token=str(access)), 200)
+    needed(harness, runserver(harness).ask("GET", "/api/auth/me/", token=str(access)), 200)
 
 
 @item("rest.me", needs=["rest.login"])
@@ -158,12 +159,14 @@ def me_is_who_logged_in(harness: Harness) -> None:
     """`/api/auth/me/` answers with the user whose token it got."""
     for name in ("alice", "bob"):
         person = signed_up(harness, runserver(harness), name)
-        answer = need(
-            runserver(harness).ask("GET", "/api/auth/me/", token=person.access), 200
+        answer = needed(
+            harness,
+            runserver(harness).ask("GET", "/api/auth/me/", token=person.access),
+            200,
         )
         if (answer.get("id"), answer.get("username")) != (person.id, person.username):
-            raise NotYet(
-                str(answer), expected=f"{name}'s token gives {name}, id {person.id}"
+            raise unexpected(
+                harness, answer, f"{name}'s token gives {name}, id {person.id}"
             )
 
 
@@ -172,8 +175,8 @@ def strangers_get_401(harness: Harness) -> None:
     """A request without a token gets 401, the same request with one is answered."""
     alice = signed_up(harness, runserver(harness), "alice")
     for path in ("/api/auth/me/", "/api/posts/", "/api/friends/", "/api/messages/"):
-        need(runserver(harness).ask("GET", path), 401)
-        need(runserver(harness).ask("GET", path, token=alice.access), 200)
+        needed(harness, runserver(harness).ask("GET", path), 401)
+        needed(harness, runserver(harness).ask("GET", path, token=alice.access), 200)
 
 
 @item("rest.friends", needs=["rest.login"])
@@ -183,22 +186,24 @@ def friends_ask_and_accept(harness: Harness) -> None:
     alice, bob = signed_up(harness, server, "alice"), signed_up(harness, server, "bob")
     itself = server.ask("POST", f"/api/friends/request/{alice.id}/", token=alice.access)
     if itself.status not in (400, 403, 409, 422):
-        raise NotYet(str(itself), expected="a request to yourself is refused with 400")
+        raise unexpected(harness, itself, "a request to yourself is refused with 400")
     asked = server.ask("POST", f"/api/friends/request/{bob.id}/", token=alice.access)
-    if need(asked, 201).get("id") is None:
-        raise NotYet(str(asked), expected="the answer holds the id of the request")
+    if needed(harness, asked, 201).get("id") is None:
+        raise unexpected(harness, asked, "the answer holds the id of the request")
     accept = f"/api/friends/accept/{asked.get('id')}/"
     again = server.ask("POST", f"/api/friends/request/{alice.id}/", token=bob.access)
     if again.status not in (400, 409):
-        raise NotYet(str(again), expected="a second request, either way, gets 400 or 409")
+        raise unexpected(harness, again, "a second request, either way, gets 400 or 409")
     own = server.ask("POST", accept, token=alice.access)
     if own.status not in (403, 404):
-        raise NotYet(str(own), expected="who asked cannot accept for the other: 403 or 404")
-    need(server.ask("POST", accept, token=bob.access), 200)
+        raise unexpected(harness, own, "who asked cannot accept for the other: 403 or 404")
+    needed(harness, server.ask("POST", accept, token=bob.access), 200)
     for person, other in ((alice, bob), (bob, alice)):
-        friends = need(server.ask("GET", "/api/friends/", token=person.access), 200)
+        friends = needed(
+            harness, server.ask("GET", "/api/friends/", token=person.access), 200
+        )
         if other.id not in _ids(friends):
-            raise NotYet(str(friends), expected=f"{other.username} among the friends")
+            raise unexpected(harness, friends, f"{other.username} among the friends")
 
 
 @item("rest.messages", needs=["rest.login"])
@@ -208,17 +213,15 @@ def a_message_arrives(harness: Harness) -> None:
     alice, carol = signed_up(harness, server, "alice"), signed_up(harness, server, "carol")
     body = {"receiver_id": carol.id, "content": "Hello Carol"}
     sent = server.ask("POST", "/api/messages/", body=body, token=alice.access)
-    need(sent, 201)
+    needed(harness, sent, 201)
     theirs = f"/api/messages/conversation/{alice.id}/"
-    seen = need(server.ask("GET", theirs, token=carol.access), 200)
+    seen = needed(harness, server.ask("GET", theirs, token=carol.access), 200)
     if sent.get("id") is None or sent.get("id") not in _ids(seen):
-        raise NotYet(
-            str(seen), expected="carol's conversation with alice holds the message"
-        )
+        raise unexpected(harness, seen, "carol's conversation with alice holds the message")
     bob = signed_up(harness, server, "bob")
-    others = need(server.ask("GET", theirs, token=bob.access), 200)
+    others = needed(harness, server.ask("GET", theirs, token=bob.access), 200)
     if others.rows:
-        raise NotYet(str(others), expected="bob's conversation with alice is empty")
+        raise unexpected(harness, others, "bob's conversation with alice is empty")
 
 
 def _ids(answer: Answer) -> list[Any]:

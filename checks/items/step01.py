@@ -159,7 +159,9 @@ def _no_version(
     harness: Harness, dist: str, entries: list[requirements.Entry], python: str | None
 ) -> NotYet:
     """The news that no version fits, either too old or not known to exist."""
-    entry = entries[-1]
+    # The one that keeps the others from a supported version: often in a file of constraints.
+    guilty = [e for e in entries if not _supported(dist, [e], _RELEASES[dist].split())]
+    entry = (guilty or entries)[-1]
     limits = requirements.edges(entries)
     known = _RELEASES[dist].split()
     for version in requirements.admitted(entries, [*known, *limits]):

@@ -124,6 +124,24 @@ VARIANTS = [
         "includes a file that is not there",
         Edit(LIST, REDIS, "-r realtime.txt\n"),
     ),
+    broken(
+        "install.requirements",
+        "held back by a constraint",
+        Edit(LIST, DAPHNE, "daphne\n-c versions.txt\n"),
+        Edit("versions.txt", "", "Django==5.2.19\ndaphne==4.1.2\n"),
+    ),
+    broken(
+        "install.requirements",
+        "held back by a constraint that comes first",
+        Edit(LIST, DAPHNE, "-c versions.txt\ndaphne\n"),
+        Edit("versions.txt", "", "Django==5.2.19\ndaphne==4.1.2\n"),
+    ),
+    correct(
+        "install.requirements",
+        "versions in a file of constraints",
+        Edit(LIST, DAPHNE, "-c versions.txt\ndaphne\n"),
+        Edit("versions.txt", "", "Django==5.2.19\ndaphne==4.2.3\n"),
+    ),
     broken("install.requirements", "no list at all", Edit(LIST, None, None)),
     correct(
         "install.requirements",

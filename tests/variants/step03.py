@@ -415,6 +415,16 @@ VARIANTS = [
             "class JWTAuthMiddleware(",
         ),
     ),
+    broken(
+        "notifications.installed",
+        "a module ends the process",
+        Edit(
+            _CONSUMERS,
+            "from channels.gen",
+            "import os\nimport sys\n\n"
+            'if "sockets" not in sys.argv:\n    os._exit(0)\n\nfrom channels.gen',
+        ),
+    ),
     correct("notifications.installed", "another app written another way", *_ELSEWHERE),
     correct(
         "notifications.installed",
@@ -573,6 +583,20 @@ VARIANTS = [
     user = get_user_model().objects.get(pk=claims["user_id"])
     return user if user.is_active else AnonymousUser()
 """
+        ),
+    ),
+    broken(
+        "middleware.deleted-user",
+        "remembers whose a token was",
+        Edit(
+            _MIDDLEWARE,
+            "@database_sync_to_async\ndef user_of",
+            "@database_sync_to_async\n@lru_cache\ndef user_of",
+        ),
+        Edit(
+            _MIDDLEWARE,
+            "from channels.db",
+            "from functools import lru_cache\n\nfrom channels.db",
         ),
     ),
     correct(

@@ -150,6 +150,40 @@ def _end_descendants():
             continue  # no process, one of somebody else's, or one that has just ended
 
 
+def _say_who_ends():
+    """Have os._exit() and sys.exit() say which line of the project called them, if a module
+    calls one of them while it is imported: the process would end without a word."""
+
+    def telling(end, name):
+        def ended(status=0):
+            if (frame := _importing_frame()) is not None:
+                file, line = frame.f_code.co_filename, frame.f_lineno
+                sys.stderr.write(
+                    "Traceback (most recent call last):\n"
+                    f'  File "{file}", line {line}, in {frame.f_code.co_name}\n'
+                    f"SystemExit: {name}({status!r}) ended the process during an import\n"
+                )
+                sys.stderr.flush()
+            end(status)
+
+        return ended
+
+    os._exit, sys.exit = telling(os._exit, "os._exit"), telling(sys.exit, "sys.exit")
+
+
+def _importing_frame():
+    """The project's own line that is ending the process, if an import led to it."""
+    own, frame = None, sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if own is not None and file.startswith("<frozen importlib"):
+            return own
+        if own is None and file.startswith(os.getcwd() + os.sep):
+            own = frame
+        frame = frame.f_back
+    return None
+
+
 def _guard_settings():
     try:
         from django import conf
@@ -228,6 +262,7 @@ if _plan() is not None:
     if "packages" in _plan():
         _see_only(_plan()["packages"])
     _guard_settings()
+    _say_who_ends()
     sys.meta_path.insert(0, _UnthrottledViews())
     if _holds_the_pipe() and "NUMENEON_WARM" not in os.environ:
         end_with_parent()
