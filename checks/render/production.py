@@ -441,9 +441,10 @@ class Production:
         answered and that the sentence is printed.
         """
         path = self.web["healthCheckPath"]
+        self.build()  # until it has ended, a program may be missing for that reason alone
 
         def start(port: int) -> Process:
-            env = self.env(PORT=str(port), **_without(missing))
+            env = self.env(fresh=True, PORT=str(port), **_without(missing))
             return self.start(self.web["startCommand"], env)
 
         def answers(process: Process, port: int) -> bool:

@@ -92,7 +92,9 @@ def types(home: Home) -> list[GateStage]:
 
 def _pytest(extra: Sequence[str]) -> list[str]:
     alone = any(option.startswith(ONE_PROCESS) for option in extra)
-    return [sys.executable, "-m", "pytest", *([] if alone else ["-n", "auto"]), *extra]
+    # One more than there are processors: many cases wait for a server, or in silence.
+    workers = [] if alone else ["-n", str((os.cpu_count() or 1) + 1)]
+    return [sys.executable, "-m", "pytest", *workers, *extra]
 
 
 def _shown(name: str, command: list[str], folder: Path) -> GateStage:
