@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +17,13 @@ from tests.variants.venvs import python_of
 
 
 def pytest_configure() -> None:
-    """A shell starts what it puts into the background with Ctrl-C ignored, and programs
-    inherit that: those that the tests start must hear it, wherever the tests were started."""
+    """A shell starts what it puts into the background with Ctrl-C ignored, nohup ignores a
+    closed terminal, and programs inherit both: those that the tests start must get these
+    signals, wherever the tests were started."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.name != "nt" and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
