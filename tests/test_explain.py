@@ -129,3 +129,66 @@ def test_last_traceback_is_complete_or_nothing():
     assert last_traceback(f"{first}\n\n{chain}\n\n{second}\n").endswith("ValueError: no")
     assert last_traceback(f"{first}\n\n{chain}\n\n{second}\n").startswith(first)
     assert last_traceback(first.rpartition("\n")[0]) == ""
+
+
+CONSUMER = """\
+class Consumer(AsyncJsonWebsocketConsumer):
+    async def connect(self):
+        self.group = None
+        await self.accept()
+
+    async def receive(self, text_data):
+        kind = text_data
+        await getattr(self, kind)()
+
+    async def disconnect(self, code):
+        pass
+"""
+MIDDLEWARE = """\
+class Other:
+    def __call__(self, scope):
+        self.scope = scope
+
+
+class TokenMiddleware:
+    def __init__(self, inner):
+        self.inner = inner
+
+    async def __call__(self, scope, receive, send):
+        token = scope["token"]
+        self.token = token
+"""
+
+
+def test_methods_of_a_consumer_are_found(project):
+    """The first of the names that its class has; the class itself if it has none."""
+    write(project, "consumers.py", CONSUMER)
+    consumer = Place("consumers.py", 1, "Consumer")
+
+    found = explain.method_of(project, consumer, "websocket_disconnect", "disconnect")
+    assert found.line == 10
+    assert explain.method_of(project, consumer, "notify") == consumer
+    assert explain.place_of_bare_accept(project).line == 4
+
+
+def test_line_that_calls_by_a_name_is_found(project):
+    """It is the one with getattr(); without one, the method that gets the frames."""
+    consumer = Place("consumers.py", 1, "Consumer")
+    write(project, "consumers.py", CONSUMER)
+    assert explain.dispatching_line(project, consumer).line == 8
+
+    fixed = CONSUMER.replace("getattr(self, kind)()", 'getattr(self, "ping")()')
+    write(project, "consumers.py", fixed)
+    assert explain.dispatching_line(project, consumer).line == 6
+
+
+def test_state_of_a_middleware_is_found(project):
+    """What its own class writes into self, but not when it is made."""
+    write(project, "middleware.py", MIDDLEWARE)
+
+    found = explain.kept_on_self(project, Place("middleware.py", 6, "TokenMiddleware"))
+
+    assert (found.line, found.symbol) == (12, "self.token = token")
+    write(project, "middleware.py", MIDDLEWARE.replace("self.token =", "user ="))
+    place = Place("middleware.py", 6, "TokenMiddleware")
+    assert explain.kept_on_self(project, place) is None

@@ -52,6 +52,19 @@ def test_redis_answers_at_its_url(own_redis):
         assert client.get("key") == b"value"
 
 
+def test_redis_with_a_password_refuses_who_lacks_it(tmp_path):
+    """Its URL carries the password, and an address alone lets nobody in."""
+    service = services.start_redis(tmp_path, password="open-sesame")
+    try:
+        with redis.Redis.from_url(service.url) as client:
+            assert client.ping()
+        refused = pytest.raises(redis.AuthenticationError)
+        with redis.Redis(port=service.port) as client, refused:
+            client.ping()
+    finally:
+        service.stop()
+
+
 def test_postgres_answers_at_its_url(postgres):
     """It takes statements as soon as it is said to be there, as nobody's superuser."""
     with psycopg.connect(postgres.url) as connection:

@@ -177,7 +177,9 @@ class Stage:
     def open_many(self, people: Sequence[Person], path: str = SOCKET_PATH) -> Arrivals:
         """Sockets of all these people, opened at one moment (see checks.harness.together)."""
         return arrivals(
-            lambda person, gate: self.open(person.access, path=path, gate=gate), people
+            lambda person, gate: self.open(person.access, path=path, gate=gate),
+            people,
+            server=self.server.process.pid,
         )
 
     @contextmanager

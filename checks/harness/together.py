@@ -2,13 +2,15 @@
 
 What a project keeps of one connection where another can see it shows only while both are
 being opened. So every handshake is sent but for its last byte, and the last bytes of all
-follow within microseconds, in one thread: whatever the machine does meanwhile, the server
-finds several of them waiting at once.
+follow while the server is stopped: however busy the machine is, it finds them all waiting
+when it goes on.
 """
 
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -26,9 +28,13 @@ Opener = Callable[[Person, "Gate"], client.Socket]
 
 
 class Gate:
-    """Holds the last byte of each of `count` handshakes back until all are there."""
+    """Holds the last byte of each of `count` handshakes back until all are there.
 
-    def __init__(self, count: int, patience: float) -> None:
+    They are sent while the process `server` is stopped, if it is given.
+    """
+
+    def __init__(self, count: int, patience: float, server: int | None = None) -> None:
+        self._server = server
         self._last: list[tuple[_Held, bytes]] = []
         self._barrier = threading.Barrier(count, action=self._release, timeout=patience)
 
@@ -46,9 +52,29 @@ class Gate:
 
     def _release(self) -> None:
         """Called once, by the last thread that arrives, before any of them goes on."""
-        for held, last in self._last:
-            with suppress(OSError):  # its own thread will see that the server has hung up
-                held.send(last)
+        with _stopped(self._server):
+            for held, last in self._last:
+                with suppress(OSError):  # its own thread will see that the server hung up
+                    held.send(last)
+
+
+@contextmanager
+def _stopped(process: int | None) -> Iterator[None]:
+    """The process of that number executes nothing inside; on Windows it goes on.
+
+    Stopping cannot be refused and costs nothing: to the process it is as if the machine had
+    been busy with something else. It is milliseconds, and SIGKILL ends a stopped one too.
+    """
+    if process is None or os.name == "nt":
+        yield
+        return
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
 
 
 class _Held(socket.socket):
@@ -86,15 +112,20 @@ class Arrival:
 
 @contextmanager
 def arrivals(
-    open_one: Opener, people: Sequence[Person], patience: float = client.PATIENCE
+    open_one: Opener,
+    people: Sequence[Person],
+    *,
+    server: int | None = None,
+    patience: float = client.PATIENCE,
 ) -> Iterator[list[Arrival]]:
     """One socket for each of these people, all open at once; somebody may come many times.
 
-    `open_one` opens a socket with the gate that it is given. All handshakes together get
-    `patience` seconds, and so do the first frames, which are None where nothing came.
+    `open_one` opens a socket with the gate that it is given, at the server whose process has
+    that number. All handshakes together get `patience` seconds, and so do the first frames,
+    which are None where nothing came.
     """
     patience = at_most(patience)
-    gate = Gate(len(people), patience)
+    gate = Gate(len(people), patience, server)
     opening = [
         Background(functools.partial(open_one, person, gate), "open a socket")
         for person in people

@@ -468,7 +468,7 @@ def _run_command(harness: Harness) -> Any:
     )
 
 
-@item("consumer.all-sockets", needs=["notify.arrives"])
+@item("consumer.all-sockets", needs=["notify.arrives", "consumer.concurrent"])
 def all_sockets_of_one_user(harness: Harness) -> None:
     """A notification reaches all sockets of its user and nobody else's."""
     stage = stage_of(harness)

@@ -163,7 +163,11 @@ def sockets_at_once_are_greeted(harness: Harness) -> None:
     """Sockets that connect at the same time are all greeted, each as its own user."""
     server = daphne(harness)
     crowd = [signed_up(harness, server, name) for name in ("alice", "bob")] * _WINDOWS
-    opened = arrivals(lambda person, gate: server.socket(person.access, gate=gate), crowd)
+    opened = arrivals(
+        lambda person, gate: server.socket(person.access, gate=gate),
+        crowd,
+        server=server.process.pid,
+    )
     with opened as arrived:
         wrong = [a for a in arrived if not a.greeted]
     if wrong:
