@@ -276,6 +276,7 @@ def test_without_a_browser_its_blocks_are_counted(tmp_path: Path) -> None:
     assert str(score) == f"page.md: 0 played, 1 edits, 0 skipped, 2 not played: {MISSING}"
 
 
+@pytest.mark.browser
 def test_browser_window_prints_what_is_shown(
     windows: tuple[Browser | None, str], tmp_path: Path
 ) -> None:

@@ -212,6 +212,7 @@ class SavingSession(FakeSession):
         return super().run(step, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("polling", ["0", "1"])
 def test_save_at_any_moment_of_a_check_is_checked(
     polling: str,
