@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from checks.results import ItemResult, Report, Status
 from course.outline import page_file
-from course.terminal import COMMAND, paint, wrap
+from course.terminal import COMMAND, paint, plural, wrap
 
 _MARKS = {
     Status.PASSED: "[x]",
@@ -214,7 +214,7 @@ def summary(report: Report) -> str:
         counts[result.status] += 1
     took = f"in {report.duration_s:.1f} s"
     if report.status is Status.PASSED:
-        text = f"Step {report.step}: all passed, {counts[Status.PASSED]} items {took}."
+        text = f"Step {report.step}: all passed, {plural(counts[Status.PASSED], 'item')} {took}."
         if manual := counts[Status.MANUAL]:
             text += f" {manual} more only you can judge."
         return text
