@@ -13,9 +13,10 @@ from typing import Self
 
 from checks.errors import Blocked, EnvironmentFault, LeftOut, NotYet
 from checks.harness import project as projects
+from checks.harness import warm as kept_warm
 from checks.harness.harness import Harness
 from checks.harness.sandbox import Sandbox
-from checks.harness.warm import Interpreters, WarmInterpreters
+from checks.harness.warm import Interpreters, MigratedDatabases, NoDatabases
 from checks.items import Item, checklist_of, items_of
 from checks.results import ItemResult, Report, Status
 from course.background import Background
@@ -39,15 +40,25 @@ class Session:
     """Judges one project, once or again and again; keeps its scratch copy in between."""
 
     def __init__(
-        self, directory: Path, python: str | None = None, *, warm: bool = False
+        self,
+        directory: Path,
+        python: str | None = None,
+        *,
+        warm: bool = False,
+        interpreters: Interpreters | None = None,
+        databases: NoDatabases | None = None,
     ) -> None:
         """`python` is the project's interpreter (see checks.project.find).
 
-        A `warm` session starts interpreters between two runs, so that the next is faster.
+        A `warm` session keeps what makes its next run faster. `interpreters` and `databases`
+        may be shared by several sessions; then they are not closed with this one.
         """
         self.directory = Path(directory).absolute()
         self.python = python
-        self._interpreters = WarmInterpreters() if warm else Interpreters()
+        self._warm = warm
+        self._own = kept_warm.for_a_watch() if warm else kept_warm.for_a_check()
+        self._interpreters = interpreters or self._own
+        self._databases = databases or NoDatabases()
         self._sandbox: Sandbox | None = None
         self._runs = 0
 
@@ -55,7 +66,7 @@ class Session:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._interpreters.close()
+        self._own.close()
         if self._sandbox:
             self._sandbox.close()
 
@@ -92,20 +103,22 @@ class Session:
     @contextlib.contextmanager
     def _bench(self) -> Iterator[Harness]:
         found = projects.find(self.directory, self.python)
+        self._interpreters.prepare(found)
         if self._sandbox is None or self._sandbox.original != found:
             if self._sandbox:
                 self._sandbox.close()
             self._sandbox = Sandbox(found)
+            if self._warm:
+                self._databases = MigratedDatabases(self._sandbox.folder)
         else:
             self._sandbox.refresh()
         self._runs += 1
-        self._interpreters.prepare(self._sandbox)
-        harness = Harness(self._sandbox, self._interpreters, self._runs)
+        harness = Harness(self._sandbox, self._interpreters, self._databases, self._runs)
         try:
             yield harness
         finally:
             harness.close()  # a second time does nothing
-        self._interpreters.refill(harness.env())
+        self._interpreters.refill(self._sandbox, harness.env())
 
 
 def held_at(items: Iterable[Item], reached: int) -> list[Item]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 # A cold start of Django with daphne takes about a second here; a busy laptop on battery
 # was seen to take eight. Seconds.
@@ -33,12 +34,60 @@ _running: set[Process] = set()
 _over = False
 
 
+class Child(Protocol):
+    """What is needed of a program that runs: subprocess.Popen has it."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None:
+        """Its exit status, None while it runs."""
+
+    def wait(self, timeout: float) -> int:
+        """Its exit status; raises subprocess.TimeoutExpired after that many seconds."""
+
+    def terminate(self) -> None:
+        """Send it SIGTERM, if it still runs."""
+
+
+# Starts a program: its arguments, its folder, its environment, and the descriptors of its
+# standard input and of all that it prints. It has to lead a process group of its own.
+Start = Callable[[list[str], Path, dict[str, str], int, int], Child]
+
+
+def _popen(
+    options: dict[str, Any],
+    argv: list[str],
+    cwd: Path,
+    env: dict[str, str],
+    stdin: int,
+    output: int,
+) -> Child:
+    return subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=env,
+        stdin=stdin,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        **own_group(),
+        **options,
+    )
+
+
 class Process:
     """One program under our control: some of its output kept, its end certain."""
 
     def __init__(
-        self, argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], **popen: Any
+        self,
+        argv: Sequence[str | Path],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        start: Start | None = None,
+        **popen: Any,
     ) -> None:
+        """`start` begins it in another way than subprocess.Popen, for which `popen` is."""
         if _over:
             raise ChildProcessError("this process is ending and starts no other one")
         self.argv = [str(part) for part in argv]
@@ -46,34 +95,35 @@ class Process:
         self._newest: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         # Nobody writes to this pipe: it closes when we end, however, and says so (guard).
         theirs, ours = os.pipe()
+        output, printing = os.pipe()
         self._pipe: int | None = ours
         self._mark = str(os.fstat(theirs).st_ino)
         self._printed = 0
         self._drained = False
         self._ending = threading.Lock()
-        self._popen = subprocess.Popen(
-            self.argv,
-            cwd=cwd,
-            env={**env, _MARK: self._mark},
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            **own_group(),
-            **popen,
-        )
+        try:
+            begin = start or functools.partial(_popen, popen)
+            self._child = begin(
+                self.argv, cwd, {**env, _MARK: self._mark}, theirs, printing
+            )
+        except BaseException:
+            os.close(ours)
+            os.close(output)
+            raise
+        finally:
+            os.close(theirs)
+            os.close(printing)
         _running.add(self)
-        os.close(theirs)
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader = threading.Thread(target=self._read, args=[output], daemon=True)
         self._reader.start()
 
     @property
     def pid(self) -> int:
-        return self._popen.pid
+        return self._child.pid
 
-    def _read(self) -> None:
-        assert self._popen.stdout
+    def _read(self, descriptor: int) -> None:
         # Closed here and nowhere else: close() in another thread waits for this one's read.
-        with self._popen.stdout as output:
+        with open(descriptor, "rb") as output:
             while line := output.readline(_LONGEST_LINE):
                 text = line.decode("utf-8", errors="replace").rstrip("\r\n")
                 kept = self._first if len(self._first) < _KEPT_LINES else self._newest
@@ -109,7 +159,7 @@ class Process:
 
     @property
     def exit_code(self) -> int | None:
-        return self._popen.poll()
+        return self._child.poll()
 
     def say(self, line: str) -> None:
         """Write one line to its standard input."""
@@ -119,13 +169,13 @@ class Process:
     def wait(self, seconds: float) -> int | None:
         """Its exit status, or None if it is still running after that many seconds."""
         try:
-            return self._popen.wait(seconds)
+            return self._child.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def ask_to_end(self) -> None:
         """SIGTERM, as a host sends it before it takes the machine away."""
-        self._popen.terminate()
+        self._child.terminate()
 
     def kill(self) -> None:
         """End it and all that it started, now; only the first of several calls does."""

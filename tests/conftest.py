@@ -5,12 +5,14 @@ from __future__ import annotations
 import collections
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from checks.harness import services
+from checks.harness import services, warm
+from checks.harness.warm import MigratedDatabases
 from tests.needs import require
 from tests.small import home, sessions, verdicts, workspace  # noqa: F401 - fixtures
 from tests.variants.venvs import python_of
@@ -67,6 +69,22 @@ def interpreter(
     """The interpreter that a variant asks for: None for ours, `without:NAME` for one that
     lacks a package."""
     return lambda name: python_of(name, tmp_path_factory) if name else None
+
+
+@pytest.fixture(scope="session")
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Any]]:
+    """What sessions over many projects share, as arguments of Session: as a watch does, but
+    from project to project. With --full each check begins with nothing, as a learner's does.
+    """
+    if request.config.getoption("--full"):
+        yield {}
+        return
+    interpreters = warm.for_a_watch()
+    databases = MigratedDatabases(tmp_path_factory.mktemp("databases"))
+    yield {"interpreters": interpreters, "databases": databases}
+    interpreters.close()
 
 
 @pytest.fixture(scope="session")

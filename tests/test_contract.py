@@ -16,7 +16,7 @@ from checks.harness.harness import Harness
 from checks.harness.people import Person, signed_up
 from checks.harness.sandbox import Sandbox
 from checks.harness.servers import Server, daphne, need
-from checks.harness.warm import Interpreters
+from checks.harness.warm import Interpreters, NoDatabases
 from checks.items import Item, items_of
 from course import contract
 from course.contract import Frame
@@ -58,7 +58,7 @@ def test_items_prove_only_what_the_contract_knows() -> None:
 def harness() -> Iterator[Harness]:
     """What a check of the last step would work with."""
     sandbox = Sandbox(project.find(course.steps()[-1].folder))
-    with closing(sandbox), closing(Harness(sandbox, Interpreters())) as made:
+    with closing(sandbox), closing(Harness(sandbox, Interpreters(), NoDatabases())) as made:
         yield made
 
 

@@ -42,7 +42,7 @@ def shorter_silence(monkeypatch):
 
 @pytest.mark.variants
 @pytest.mark.parametrize(("step", "variant"), list(_cases()))
-def test_variant_gets_its_verdict(step, variant, tmp_path, interpreter, full):
+def test_variant_gets_its_verdict(step, variant, tmp_path, interpreter, shared, full):
     """A broken variant fails exactly its item, a correct one passes.
 
     Judged are the item and what it needs; with --full the whole checklist, so that a broken
@@ -51,7 +51,7 @@ def test_variant_gets_its_verdict(step, variant, tmp_path, interpreter, full):
     project = tmp_path / "project"
     variant.make(step, project)
 
-    with Session(project, interpreter(variant.python)) as session:
+    with Session(project, interpreter(variant.python), **shared) as session:
         report = session.run(step.number, only=() if full else [variant.item])
 
     _assert_verdict(report, variant)

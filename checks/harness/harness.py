@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,11 @@ from checks.harness.latency_proxy import LatencyProxy
 from checks.harness.resources import Resources
 from checks.harness.sandbox import Sandbox
 from checks.harness.services import Service
-from checks.harness.warm import Interpreters
-from course import contract, processes
+from checks.harness.warm import PROBES, Interpreters, NoDatabases, environment
+from course import processes
 from course.deadline import waiting_for
 from course.processes import Process
 
-_PROBES = Path(__file__).parent.parent / "probes"
 MEMORY_LAYER = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 # How late a Redis answers that is not on this machine: a slow moment in a cloud. Seconds.
 _DISTANCE = 0.1
@@ -39,11 +37,18 @@ class Crash(NotYet):
 class Harness(Resources):
     """One run over one project: what the items ask for is made once, and taken away."""
 
-    def __init__(self, sandbox: Sandbox, interpreters: Interpreters, run: int = 1) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        interpreters: Interpreters,
+        databases: NoDatabases,
+        run: int = 1,
+    ) -> None:
         super().__init__()
         self.sandbox = sandbox
         self.project = sandbox.project
         self.interpreters = interpreters
+        self.databases = databases
         self.folder = sandbox.folder / f"run-{run}"
         self.facts_folder = self.folder / "facts"
         self.facts_folder.mkdir(parents=True)
@@ -71,36 +76,24 @@ class Harness(Resources):
             "middleware": [],
             **plan,
         }
-        env = contract.without_steering(os.environ)
+        env = environment(**whole)
         env.pop("VIRTUAL_ENV", None)
-        env |= {
-            "NUMENEON_CHECK": json.dumps(whole),
-            "PYTHONPATH": os.pathsep.join([str(_PROBES / "guard"), str(_PROBES)]),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONIOENCODING": "utf-8",
-            "SECRET_KEY": "a-key-for-one-check-only-0123456789-abcdefghijklmnop",
-        }
+        env["SECRET_KEY"] = "a-key-for-one-check-only-0123456789-abcdefghijklmnop"
         env |= {k: v for k, v in variables.items() if v is not None}
         return {k: v for k, v in env.items() if variables.get(k, "") is not None}
 
     def start(self, argv: list[str], env: dict[str, str]) -> Process:
         """Start the project's interpreter with these arguments, in the backend folder."""
-        process = self.interpreters.take(argv, env)
-        if process is None:
-            process = self._new(argv, env)
-        self.at_end(process.kill)
-        return process
-
-    def _new(self, argv: list[str], env: dict[str, str]) -> Process:
         python = self.project.python
         try:
-            return Process([python, *argv], cwd=self.project.backend, env=env)
+            process = self.interpreters.start(self.sandbox, argv, env)
         except OSError as error:
             raise EnvironmentFault(
                 f"the project's Python cannot be started: {python}: {error.strerror}",
                 todo="make its virtual environment again, or name another with --python",
             ) from error
+        self.at_end(process.kill)
+        return process
 
     def finish(self, argv: list[str], env: dict[str, str], *, seconds: float) -> Process:
         """Run to the end; raises NotYet if it takes longer than that many seconds."""
@@ -124,7 +117,7 @@ class Harness(Resources):
         """A command as the learner would type it; ours have names of their own."""
         first, *rest = argv
         words = ["python" if Path(first) == self.project.python else first, *rest]
-        return " ".join(Path(word).name if str(_PROBES) in word else word for word in words)
+        return " ".join(Path(word).name if str(PROBES) in word else word for word in words)
 
     def probe(self, name: str, *args: str, seconds: float = 30, **plan: Any) -> Any:
         """What a script of probes/ reports, run by the project's interpreter.
@@ -137,7 +130,7 @@ class Harness(Resources):
 
     def script(self, name: str, *args: str) -> list[str]:
         """What follows `python` to run a script of probes/."""
-        return [str(_PROBES / f"{name}.py"), *args]
+        return [str(PROBES / f"{name}.py"), *args]
 
     def result_of(self, process: Process, *, seconds: float) -> Any:
         """What the script of probes/ that this process runs reports at its end."""
@@ -172,7 +165,7 @@ class Harness(Resources):
         return self.once("database", self._migrate)
 
     def _migrate(self) -> Path:
-        if self.interpreters.reuse_database(self.database_path):
+        if self.databases.reuse(self.sandbox, self.database_path):
             return self.database_path
         argv = ["manage.py", "migrate", "--noinput"]  # it prints what it is applying
         argv += ["--skip-checks"] if self.checked_by_runserver else []
@@ -189,7 +182,7 @@ class Harness(Resources):
                 expected="manage.py sets DJANGO_SETTINGS_MODULE and calls Django",
                 look_at=Place(self.project.relative(self.project.backend / "manage.py")),
             )
-        self.interpreters.keep_database(self.database_path)
+        self.databases.keep(self.sandbox, self.database_path)
         return self.database_path
 
     def facts_of(self, process: Process) -> dict[str, Any] | None:

@@ -31,12 +31,16 @@ class Sandbox:
         self.project = replace(
             project, root=root, backend=root / project.backend.relative_to(project.root)
         )
-        self.changed: set[str] = set()
         try:
             self.refresh()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def files(self) -> set[str]:
+        """The files that it has, relative to the project."""
+        return set(self._copied)
 
     def refresh(self) -> set[str]:
         """Bring the copy up to date; returns the changed paths, relative to the project."""
@@ -60,10 +64,7 @@ class Sandbox:
                     todo="make the file readable for you, then check again",
                 ) from error
         names = before.keys() | self._copied.keys()
-        self.changed = {
-            name for name in names if before.get(name) != self._copied.get(name)
-        }
-        return self.changed
+        return {name for name in names if before.get(name) != self._copied.get(name)}
 
     def _drop(self, names: set[str]) -> None:
         for name in names:

@@ -1,93 +1,127 @@
-"""What a watch keeps warm between two runs: started interpreters and a migrated database."""
+"""Starts the project's programs, and what a watch keeps warm between two of its runs.
+
+Nothing of the learner's is ever kept in memory: what is warm has imported libraries only, and
+each process is used once.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
+from checks.harness.forks import ForkServer, NoAnswer, can_fork
+from checks.harness.project import Project
 from checks.harness.sandbox import Sandbox
+from course import contract
 from course.processes import Process
 
-_WAITING_SCRIPT = Path(__file__).parent.parent / "probes" / "warm_interpreter.py"
+PROBES = Path(__file__).parent.parent / "probes"
+_WAITING_SCRIPT = PROBES / "warm_interpreter.py"
 # What a migrated database depends on. A watch trusts these names; a check trusts nothing.
 _SHAPES_DATABASE = re.compile(r"migrations|models|settings|apps\.py|requirements|\.env")
 
 
+def environment(**plan: object) -> dict[str, str]:
+    """The environment of a Python that the guard protects, with this plan (probes/guard)."""
+    return contract.without_steering(os.environ) | {
+        "NUMENEON_CHECK": json.dumps(plan),
+        "PYTHONPATH": os.pathsep.join([str(PROBES / "guard"), str(PROBES)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }
+
+
 class Interpreters:
-    """Keeps nothing: the interpreters of a single check. A watch uses WarmInterpreters."""
+    """Starts each program in an interpreter of its own that nothing was done to before."""
 
-    def prepare(self, sandbox: Sandbox) -> None:
-        """A run over this copy of the project is about to begin."""
+    def prepare(self, project: Project) -> None:
+        """A run over this project is about to begin."""
 
-    def take(self, argv: list[str], env: dict[str, str]) -> Process | None:
-        """An interpreter that is already running these arguments, if there is one."""
-        return None
+    def start(self, sandbox: Sandbox, argv: list[str], env: dict[str, str]) -> Process:
+        """Run the project's Python with these arguments, in its backend folder.
 
-    def refill(self, env: dict[str, str]) -> None:
+        Raises OSError if there is no such Python.
+        """
+        python, backend = sandbox.project.python, sandbox.project.backend
+        return Process([python, *argv], cwd=backend, env=env)
+
+    def refill(self, sandbox: Sandbox, env: dict[str, str]) -> None:
         """The run is over; this is the environment that its processes had."""
 
-    def reuse_database(self, path: Path) -> bool:
-        """Put the kept database at `path`; False if there is none that still fits."""
-        return False
+    def close(self) -> None:
+        """End what nobody took."""
 
-    def keep_database(self, path: Path) -> None:
-        """Remember the freshly migrated database at `path`."""
+
+class ForkedInterpreters(Interpreters):
+    """Forks an interpreter that has imported the libraries, once for all programs."""
+
+    def __init__(self) -> None:
+        self._python: Path | None = None
+        self._server: ForkServer | None = None
+
+    def prepare(self, project: Project) -> None:
+        if self._server and self._server.usable and self._python == project.python:
+            return
+        self.close()
+        self._python = project.python
+        try:
+            self._server = ForkServer(
+                project.python, environment() | {"NUMENEON_WARM": "1"}
+            )
+        except OSError:  # whoever starts a program will meet it again, and say so
+            self._server = None
+
+    def start(self, sandbox: Sandbox, argv: list[str], env: dict[str, str]) -> Process:
+        if self._server and _imports_the_libraries(argv, env) and not self._too_early(argv):
+            command = [str(sandbox.project.python), *argv]
+            backend = sandbox.project.backend
+            try:
+                return Process(command, cwd=backend, env=env, start=self._server.start)
+            except NoAnswer:
+                pass
+        return super().start(sandbox, argv, env)
+
+    def _too_early(self, argv: list[str]) -> bool:
+        """Whether to import beside the fork server, on another processor, is faster: for the
+        migrations, which everything else waits for."""
+        return argv[:2] == ["manage.py", "migrate"] and not (
+            self._server and self._server.ready
+        )
 
     def close(self) -> None:
-        """End the interpreters that nobody took."""
+        if self._server:
+            self._server.close()
+            self._server = None
 
 
 class WarmInterpreters(Interpreters):
-    """Interpreters that have imported the libraries and wait for the learner's code.
-
-    Each is used once, so every run still gets processes that never saw the project before.
-    """
+    """Where nothing can be forked: starts interpreters while nothing else is to be done."""
 
     def __init__(self, count: int = 2) -> None:
         self._count = count
         self._waiting: list[Process] = []
-        self._sandbox: Sandbox | None = None
-        self._database: Path | None = None
+        self._backend: Path | None = None
 
-    def prepare(self, sandbox: Sandbox) -> None:
-        if sandbox is not self._sandbox or _reshapes(sandbox.changed):
-            self._database = None
-        if sandbox is not self._sandbox:
+    def start(self, sandbox: Sandbox, argv: list[str], env: dict[str, str]) -> Process:
+        if self._backend != sandbox.project.backend:
             self.close()
-        self._sandbox = sandbox
-
-    def refill(self, env: dict[str, str]) -> None:
-        """Start interpreters up to the count; call it when a run is over."""
-        if self._sandbox is None:
-            return
-        env = env | {"NUMENEON_WARM": "1"}
-        project = self._sandbox.project
-        while len(self._waiting) < self._count:
-            argv = [project.python, _WAITING_SCRIPT]
-            self._waiting.append(Process(argv, cwd=project.backend, env=env))
-
-    def take(self, argv: list[str], env: dict[str, str]) -> Process | None:
-        known = argv[0] == "manage.py" or argv[:2] == ["-m", "daphne"]
-        while known and self._waiting:
+        while self._waiting and _imports_the_libraries(argv, env):
             process = self._waiting.pop(0)
             if process.exit_code is None:
                 process.say(json.dumps({"argv": argv, "env": env}))
                 return process
-        return None
+        return super().start(sandbox, argv, env)
 
-    def reuse_database(self, path: Path) -> bool:
-        if self._database is None or not self._database.is_file():
-            return False
-        shutil.copyfile(self._database, path)
-        return True
-
-    def keep_database(self, path: Path) -> None:
-        if self._sandbox and path.is_file():
-            kept = self._sandbox.folder / "migrated.sqlite3"
-            shutil.copyfile(path, kept)
-            self._database = kept
+    def refill(self, sandbox: Sandbox, env: dict[str, str]) -> None:
+        self._backend = sandbox.project.backend
+        argv = [str(_WAITING_SCRIPT)]
+        while len(self._waiting) < self._count:
+            self._waiting.append(super().start(sandbox, argv, env | {"NUMENEON_WARM": "1"}))
 
     def close(self) -> None:
         for process in self._waiting:
@@ -95,5 +129,66 @@ class WarmInterpreters(Interpreters):
         self._waiting.clear()
 
 
-def _reshapes(changed: set[str]) -> bool:
-    return any(_SHAPES_DATABASE.search(name) for name in changed)
+def for_a_check() -> Interpreters:
+    """What starts the programs of a single run."""
+    return ForkedInterpreters() if can_fork() else Interpreters()
+
+
+def for_a_watch() -> Interpreters:
+    """What starts the programs of run after run."""
+    return ForkedInterpreters() if can_fork() else WarmInterpreters()
+
+
+def _imports_the_libraries(argv: list[str], env: dict[str, str]) -> bool:
+    """Whether this program would import them anyway, from where ours were imported."""
+    plan = json.loads(env.get("NUMENEON_CHECK", "{}"))
+    known = argv[0] == "manage.py" or argv[:2] == ["-m", "daphne"]
+    return known and "packages" not in plan and not _differs(env)
+
+
+def _differs(env: dict[str, str]) -> bool:
+    """Whether Python itself would start in another way with this environment."""
+    ours = environment()
+    names = {name for name in env.keys() | ours.keys() if name.startswith("PYTHON")}
+    return any(env.get(name) != ours.get(name) for name in names)
+
+
+class NoDatabases:
+    """Keeps no database: each run migrates its own."""
+
+    def reuse(self, sandbox: Sandbox, path: Path) -> bool:
+        """Put the kept database at `path`; False if there is none that still fits."""
+        return False
+
+    def keep(self, sandbox: Sandbox, path: Path) -> None:
+        """Remember the freshly migrated database at `path`."""
+
+
+class MigratedDatabases(NoDatabases):
+    """Keeps the newest migrated database, for projects whose tables come out the same."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is where it is kept."""
+        self._kept = folder / "migrated.sqlite3"
+        self._digest = ""
+
+    def reuse(self, sandbox: Sandbox, path: Path) -> bool:
+        if self._digest != _digest(sandbox) or not self._kept.is_file():
+            return False
+        shutil.copyfile(self._kept, path)
+        return True
+
+    def keep(self, sandbox: Sandbox, path: Path) -> None:
+        if path.is_file():
+            shutil.copyfile(path, self._kept)
+            self._digest = _digest(sandbox)
+
+
+def _digest(sandbox: Sandbox) -> str:
+    """A digest of all files that say which tables there are."""
+    project = sandbox.project
+    digest = hashlib.sha256(str(project.python).encode())
+    for name in sorted(filter(_SHAPES_DATABASE.search, sandbox.files)):
+        digest.update(f"\n{name}\n".encode())
+        digest.update((project.root / name).read_bytes())
+    return digest.hexdigest()

@@ -14,7 +14,7 @@ import sys
 
 import sitecustomize
 
-_LIBRARIES = [
+LIBRARIES = [
     "django.core.management.commands.runserver",
     "django.core.management.commands.migrate",
     "django.core.handlers.asgi",
@@ -31,18 +31,22 @@ _LIBRARIES = [
     "channels.layers",
     "channels.routing",
     "channels.security.websocket",
-    "daphne.cli",
-    "daphne.server",
     "redis.asyncio",
     "channels_redis.pubsub",
+    # What rest_framework.compat tries to import; itself it needs the project's settings.
+    "markdown",
+    "psycopg",
+    "pygments.formatters",
+    "pygments.lexers",
+    "requests",
+    "yaml",
 ]
+# These install Twisted's reactor, and with it an event loop: one process each.
+_REACTOR = ["daphne.cli", "daphne.server"]
 
 
 def main():
-    for name in _LIBRARIES:
-        # Whatever cannot be imported here is imported, or missed, when the project does.
-        with contextlib.suppress(Exception):
-            importlib.import_module(name)
+    import_all([*LIBRARIES, *_REACTOR])
     task = json.loads(sys.stdin.buffer.raw.readline() or "null")
     if task is None:
         return
@@ -50,13 +54,21 @@ def main():
     os.environ.clear()
     os.environ.update(task["env"], NUMENEON_PIPE=pipe)
     sitecustomize.end_with_parent()
-    _become(task["argv"])
+    become(task["argv"])
 
 
-def _become(argv):
+def import_all(names):
+    """Import what there is of these modules."""
+    for name in names:
+        # Whatever cannot be imported here is imported, or missed, when the project does.
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+
+
+def become(argv):
     """Run as if `python ARGV` had been typed in the current folder."""
     if _hides_a_library():
-        _start_anew(argv)
+        start_anew(argv)
     sys.modules.pop("__main__", None)
     if argv[0] == "-m":
         sys.path[0] = os.getcwd()
@@ -77,7 +89,7 @@ def _hides_a_library():
     return bool(loaded & {name.removesuffix(".py") for name in os.listdir()})
 
 
-def _start_anew(argv):
+def start_anew(argv):
     """Run the same in an interpreter that has imported nothing."""
     command = [sys.executable, *argv]
     if os.name == "nt":  # where exec leaves the waiting parent behind

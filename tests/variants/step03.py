@@ -1074,10 +1074,14 @@ application = ProtocolTypeRouter(
             _SERVICES,
             _SENDS,
             "    groups = {user_group(pk) for pk in user_ids}\n"
-            "    sending = lambda: asyncio.run(send_to_groups(groups, event))\n"
+            "    def sending():\n"
+            "        time.sleep(1)  # until the transaction is over\n"
+            "        asyncio.run(send_to_groups(groups, event))\n"
             "    threading.Thread(target=sending, daemon=True).start()\n",
         ),
-        Edit(_SERVICES, "import asyncio\n", "import asyncio\nimport threading\n"),
+        Edit(
+            _SERVICES, "import asyncio\n", "import asyncio\nimport threading\nimport time\n"
+        ),
     ),
     correct(
         "notify.from-command",

@@ -92,8 +92,8 @@ def types(home: Home) -> list[GateStage]:
 
 def _pytest(extra: Sequence[str]) -> list[str]:
     alone = any(option.startswith(ONE_PROCESS) for option in extra)
-    # One more than there are processors: many cases wait for a server, or in silence.
-    workers = [] if alone else ["-n", str((os.cpu_count() or 1) + 1)]
+    # Two more than there are processors: many cases wait for a server, or in silence.
+    workers = [] if alone else ["-n", str((os.cpu_count() or 1) + 2)]
     return [sys.executable, "-m", "pytest", *workers, *extra]
 
 
