@@ -103,7 +103,6 @@ class Session:
     @contextlib.contextmanager
     def _bench(self) -> Iterator[Harness]:
         found = projects.find(self.directory, self.python)
-        self._interpreters.prepare(found)
         if self._sandbox is None or self._sandbox.original != found:
             if self._sandbox:
                 self._sandbox.close()

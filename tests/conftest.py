@@ -33,8 +33,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="leave nothing out")
 
 
+# Each takes seconds to make: all tests that use one run in the same worker.
+_DEAR_FIXTURES = ("site", "zensical_site")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without --full its cases are not collected: they are no skips, but another suite."""
+    for item in items:
+        for name in set(_DEAR_FIXTURES).intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(name))
     if not config.getoption("--full"):
         left_out = [item for item in items if item.get_closest_marker("full")]
         config.hook.pytest_deselected(items=left_out)

@@ -16,6 +16,12 @@ from course.deadline import Deadline, within
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
+def stop_accepting(listener):
+    """Wake a thread that waits for a connection which has never been made."""
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+
+
 @pytest.fixture
 def raw_server():
     """Serve one connection: what the iterable gives, a piece at a time; its port."""
@@ -40,6 +46,7 @@ def raw_server():
             thread.start()
             stack.callback(thread.join, 5)
             stack.callback(over.set)
+            stack.callback(stop_accepting, listener)
             return listener.getsockname()[1]
 
         yield serve

@@ -6,11 +6,13 @@ each process is used once.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
+import threading
 from pathlib import Path
 
 from checks.harness.forks import ForkServer, NoAnswer, can_fork
@@ -39,9 +41,6 @@ def environment(**plan: object) -> dict[str, str]:
 class Interpreters:
     """Starts each program in an interpreter of its own that nothing was done to before."""
 
-    def prepare(self, project: Project) -> None:
-        """A run over this project is about to begin."""
-
     def start(self, sandbox: Sandbox, argv: list[str], env: dict[str, str]) -> Process:
         """Run the project's Python with these arguments, in its backend folder.
 
@@ -63,37 +62,35 @@ class ForkedInterpreters(Interpreters):
     def __init__(self) -> None:
         self._python: Path | None = None
         self._server: ForkServer | None = None
-
-    def prepare(self, project: Project) -> None:
-        if self._server and self._server.usable and self._python == project.python:
-            return
-        self.close()
-        self._python = project.python
-        try:
-            self._server = ForkServer(
-                project.python, environment() | {"NUMENEON_WARM": "1"}
-            )
-        except OSError:  # whoever starts a program will meet it again, and say so
-            self._server = None
+        self._lock = threading.Lock()
 
     def start(self, sandbox: Sandbox, argv: list[str], env: dict[str, str]) -> Process:
-        if self._server and _imports_the_libraries(argv, env) and not self._too_early(argv):
-            command = [str(sandbox.project.python), *argv]
-            backend = sandbox.project.backend
-            try:
-                return Process(command, cwd=backend, env=env, start=self._server.start)
-            except NoAnswer:
-                pass
+        if _imports_the_libraries(argv, env):
+            with contextlib.suppress(NoAnswer):
+                return self._forked(sandbox.project, argv, env)
         return super().start(sandbox, argv, env)
 
-    def _too_early(self, argv: list[str]) -> bool:
-        """Whether to import beside the fork server, on another processor, is faster: for the
-        migrations, which everything else waits for."""
-        return argv[:2] == ["manage.py", "migrate"] and not (
-            self._server and self._server.ready
-        )
+    def _forked(self, project: Project, argv: list[str], env: dict[str, str]) -> Process:
+        server = self._serving(project.python)
+        if _is_awaited_by_all(argv) and not server.ready:
+            raise NoAnswer("it is still importing")
+        command = [str(project.python), *argv]
+        return Process(command, cwd=project.backend, env=env, start=server.start)
+
+    def _serving(self, python: Path) -> ForkServer:
+        """The fork server of that Python; items in other threads may be asking for it too."""
+        with self._lock:
+            if not (self._server and self._server.usable and self._python == python):
+                self._end()
+                env = environment() | {"NUMENEON_WARM": "1"}
+                self._python, self._server = python, ForkServer(python, env)
+            return self._server
 
     def close(self) -> None:
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
         if self._server:
             self._server.close()
             self._server = None
@@ -137,6 +134,12 @@ def for_a_check() -> Interpreters:
 def for_a_watch() -> Interpreters:
     """What starts the programs of run after run."""
     return ForkedInterpreters() if can_fork() else WarmInterpreters()
+
+
+def _is_awaited_by_all(argv: list[str]) -> bool:
+    """Whether everything else waits for this program: it imports the libraries itself, beside
+    a fork server that is importing them, on another processor."""
+    return argv[:2] == ["manage.py", "migrate"]
 
 
 def _imports_the_libraries(argv: list[str], env: dict[str, str]) -> bool:

@@ -93,7 +93,9 @@ def types(home: Home) -> list[GateStage]:
 def _pytest(extra: Sequence[str]) -> list[str]:
     alone = any(option.startswith(ONE_PROCESS) for option in extra)
     # Two more than there are processors: many cases wait for a server, or in silence.
-    workers = [] if alone else ["-n", str((os.cpu_count() or 1) + 2)]
+    # Tests of one group (of the built site) share a worker: what they need is made once.
+    several = ["-n", str((os.cpu_count() or 1) + 2), "--dist", "loadgroup"]
+    workers = [] if alone else several
     return [sys.executable, "-m", "pytest", *workers, *extra]
 
 
