@@ -296,6 +296,23 @@ VARIANTS = [
         "a longer field without a migration",
         Edit("backend/users/models.py", "max_length=100", "max_length=101"),
     ),
+    broken(
+        "rest.no-missing-migrations",
+        "an app whose migrations git has ignored",
+        Edit("backend/posts/migrations/__init__.py", None, ""),
+        Edit("backend/posts/migrations/0001_initial.py", None, ""),
+    ),
+    correct(
+        "rest.no-missing-migrations",
+        "models of an app that is not installed yet",
+        Edit(
+            "backend/drafts/models.py",
+            "",
+            "from django.db import models\n\n\n"
+            "class Draft(models.Model):\n"
+            "    text = models.TextField()\n",
+        ),
+    ),
     correct(
         "rest.no-missing-migrations",
         "a method added to a model",
