@@ -39,6 +39,13 @@ def judge(root, step=ASGI) -> Report:
         return session.run(step)
 
 
+def line_of(file: Path, text: str) -> int:
+    """The number of the first line that holds this text."""
+    return next(
+        n for n, line in enumerate(file.read_text().splitlines(), 1) if text in line
+    )
+
+
 def only_failure(report: Report):
     """The one item that failed; everything of ours worked."""
     shown = "\n".join(map(line, report.items))
@@ -95,6 +102,20 @@ def test_hanging_start_is_said(project, monkeypatch):
 
     assert "did not listen within 8 s" in failure.message
     assert "about to wait" in failure.message
+    assert (failure.file, failure.line) == (URLS, line_of(project / URLS, "time.sleep"))
+
+
+def test_connect_that_blocks_the_server_is_the_place(project):
+    """A line of connect() that waits without await stops all sockets: it is named."""
+    waiting = '        user = self.scope["user"]\n'
+    replace(project / CONSUMERS, waiting, f"        time.sleep(3600)\n{waiting}")
+    replace(project / CONSUMERS, "\n\nfrom channels", "\n\nimport time\n\nfrom channels")
+
+    failure = only_failure(judge(project))
+
+    line = line_of(project / CONSUMERS, "time.sleep")
+    assert f"does not get past {CONSUMERS}, line {line}" in failure.message
+    assert (failure.file, failure.line) == (CONSUMERS, line)
 
 
 def test_server_that_prints_nothing_passes(project):

@@ -10,6 +10,7 @@ from typing import Any
 from checks.errors import EnvironmentFault, NotYet, Place
 from checks.harness import services
 from checks.harness.causes import cause_of
+from checks.harness.hanging import being, hanging_at
 from checks.harness.latency_proxy import LatencyProxy
 from checks.harness.resources import Resources
 from checks.harness.sandbox import Sandbox
@@ -106,11 +107,13 @@ class Harness(Resources):
             status = process.wait(seconds)
         if status is None:
             log = self.sandbox.as_learner(process.log(8))
+            at = hanging_at(process, self.sandbox)
             process.kill()
             raise NotYet(
-                f"`{self._typed(process.argv)}` had not ended after {seconds:g} s; "
+                f"`{self._typed(process.argv)}` had not ended after {seconds:g} s{being(at)}; "
                 f"its last lines:\n{log or '(nothing printed)'}",
                 expected="it ends by itself",
+                look_at=at,
             )
 
     def _typed(self, argv: list[str]) -> str:

@@ -16,7 +16,8 @@ from course.files import tree_to_judge
 # somebody pointed the command at a home folder.
 _MOST_FILES = 10_000
 _MOST_BYTES = 50 * 1024 * 1024
-_FRAME = re.compile(r'File "([^"]+)", line (\d+)(?:, in (\S+))?')
+# As a traceback has it, or without a comma, as faulthandler does.
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)(?:,? in (\S+))?')
 
 
 class Sandbox:

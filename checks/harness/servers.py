@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from checks.errors import EnvironmentFault, NotYet, Place
 from checks.harness import client
 from checks.harness.client import Answer, Socket, shorten
+from checks.harness.hanging import being, hanging_at
 from checks.harness.harness import Harness
 from checks.harness.logs import first_traceback, last_traceback, last_words
 from checks.harness.project import read
@@ -164,11 +165,14 @@ class Server:
         self.process.wait(0.2)
         status = self.process.exit_code
         log = self.sandbox.as_learner(self.process.log(12))
+        said = self.process.log_since(printed)
         state = "is running" if status is None else f"ended with exit status {status}"
+        at = hanging_at(self.process, self.sandbox)
+        state += being(at)
         return NotYet(
             f"{what}; {self.name} {state}; its last lines:\n{log or '(nothing printed)'}",
             expected=f"{self.name} answers",
-            look_at=self.sandbox.place_in(self.process.log_since(printed)),
+            look_at=at or self.sandbox.place_in(said),
             todo="start it yourself and send the same request to see the whole output",
         )
 
@@ -266,11 +270,13 @@ def _no_start(harness: Harness, name: str, process: Process) -> NotYet | Environ
             process, f"{name} ended", expected=f"{name} starts and listens"
         )
     log = harness.sandbox.as_learner(process.log(8))
+    at = hanging_at(process, harness.sandbox)
     process.kill()
     seconds = processes.START_SECONDS
     return NotYet(
-        f"{name} did not listen within {seconds:g} s; its last lines:\n"
+        f"{name} did not listen within {seconds:g} s{being(at)}; its last lines:\n"
         f"{log or '(nothing printed)'}",
         expected=f"{name} starts and listens",
+        look_at=at,
         todo="start it yourself; look for code that waits while modules are imported",
     )

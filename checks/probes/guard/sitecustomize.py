@@ -7,6 +7,7 @@ per minute refuses nobody there: a check asks faster than people do. It also end
 process when the tool is gone, however the tool ended.
 """
 
+import faulthandler
 import gc
 import importlib.machinery
 import json
@@ -150,6 +151,12 @@ def _end_descendants():
             continue  # no process, one of somebody else's, or one that has just ended
 
 
+def _say_where_on_request():
+    """Print the lines that all threads are at when the tool asks: see harness/hanging.py."""
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
+
+
 def _say_who_ends():
     """Have os._exit() and sys.exit() say which line of the project called them, if a module
     calls one of them while it is imported: the process would end without a word."""
@@ -263,6 +270,7 @@ if _plan() is not None:
         _see_only(_plan()["packages"])
     _guard_settings()
     _say_who_ends()
+    _say_where_on_request()
     sys.meta_path.insert(0, _UnthrottledViews())
     if _holds_the_pipe() and "NUMENEON_WARM" not in os.environ:
         end_with_parent()
