@@ -35,6 +35,8 @@ from tools.site.facts import filled
 from tools.site.glossary import definitions
 from tools.site.listings import Page
 from tools.site.pages import Block, Directive, Fence, Heading, PageError, Prose, parse
+from tools.site.pictures import PRIORITY as BEHIND_ABBR
+from tools.site.pictures import PictureProcessor
 
 # Behind the clean-up of white space (30), before fences are taken out of the text (25).
 PRIORITY = 27
@@ -216,11 +218,12 @@ class DirectivePreprocessor(Preprocessor):
 
 
 class DirectiveExtension(Extension):
-    """What `markdown_extensions: [tools.directives]` in mkdocs.yml loads."""
+    """What `markdown_extensions: [tools.site.directives]` in mkdocs.yml loads."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Markdown's name
         """Called by Markdown once for each page."""
         md.preprocessors.register(DirectivePreprocessor(md), "numeneon", PRIORITY)
+        md.treeprocessors.register(PictureProcessor(md), "pictures", BEHIND_ABBR)
 
 
 def makeExtension(**options: Any) -> Extension:  # noqa: N802 - Markdown's name
