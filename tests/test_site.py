@@ -294,6 +294,29 @@ def test_reference_to_nothing_ends_the_build(
     assert "there are: " in said
 
 
+def test_drawings_follow_the_theme(documents: dict[Path, Document]) -> None:
+    """Every drawing holds shapes with classes that the style sheet has a colour for, and is in
+    the page itself; none brings a colour, a style or an id that another one has."""
+    known = set(re.findall(r"\.([a-z]+)", picture_rules()))
+    for drawing in sorted((ROOT / "docs" / "assets" / "pictures").glob("*.svg")):
+        text = drawing.read_text("utf-8")
+        classes = {
+            name for value in re.findall(r'class="([^"]*)"', text) for name in value.split()
+        }
+        assert classes <= known, drawing.name
+        assert not re.search(r"<style|style=|(fill|stroke|color)=|#[0-9a-fA-F]{3}", text), (
+            drawing.name
+        )
+    for page, document in documents.items():
+        assert not [name for name in document.loads if "pictures/" in name], page
+
+
+def picture_rules() -> str:
+    """What the style sheet says of drawings."""
+    sheet = (ROOT / "docs" / "assets" / "site.css").read_text("utf-8")
+    return "\n".join(re.findall(r"^\.picture[^{]*", sheet, re.MULTILINE))
+
+
 def test_page_of_differences_is_light(site: Path) -> None:
     """One page for all pairs of steps, and what they need of each text once."""
     page = site / "diff" / "index.html"
@@ -333,6 +356,7 @@ def parts(page: Path) -> dict[str, list[str]]:
         "folded": re.findall(r'<details class="(\w+)', text),
         "wrong": re.findall(r"Wrong on purpose", text),
         "marked": re.findall(r'class="hll"', text),
+        "pictures": re.findall(r'<svg[^>]*aria-label="([^"]*)"', text),
         "pairs": re.findall(
             r'<details class="pair" id="([^"]+)"|<details id="([^"]+)"', text
         ),
@@ -356,6 +380,7 @@ def test_zensical_renders_the_same(site: Path, zensical_site: Path) -> None:
         "folded",
         "wrong",
         "marked",
+        "pictures",
         "pairs",
         "versions",
         "rows",

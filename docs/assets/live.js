@@ -396,7 +396,7 @@
   }
 
   /** Mend what the theme leaves out of reach: a dialog without a name, wide tables that
-      cannot be scrolled by keyboard. */
+      cannot be scrolled by keyboard, a landmark without a name for each button that copies. */
   function mend() {
     const search = document.querySelector(".md-search[role=dialog]:not([aria-label])");
     if (search) search.setAttribute("aria-label", "Search");
@@ -405,6 +405,7 @@
         if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
         else wide.removeAttribute("tabindex");
       }
+      for (const copy of document.querySelectorAll(".md-code__nav")) copy.setAttribute("role", "none");
     };
     reach();
     addEventListener("load", reach);

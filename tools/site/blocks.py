@@ -13,6 +13,7 @@ from tools.site import differences, listings
 from tools.site.differences import Change
 from tools.site.listings import BadReference, Listing, Page
 from tools.site.pages import Directive
+from tools.site.panes import TUTORIAL
 
 _LANGUAGES = {
     ".cfg": "ini",
@@ -183,7 +184,7 @@ def given(directive: Directive, page: Page) -> list[str]:
         f"{count} given: you read them, you need not type them. In the tutorial's folder, this "
         "puts them into your project, after a backup of what they replace:",
         "",
-        *fenced("console", [f"$ {give_command(step)}"]),
+        *fenced("console", [f"$ {give_command(step)}"], kind=".terminal", title=TUTORIAL),
         "",
         *gone,
         *(line for change in changed if change.after for line in _test(change)),

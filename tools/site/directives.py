@@ -31,10 +31,15 @@ from markdown.preprocessors import Preprocessor
 from course import ROOT
 from tools.site import blocks, compare, listings, overview, tables
 from tools.site.backend import NotReadable
+from tools.site.cells import PRIORITY as BEHIND_INLINE
+from tools.site.cells import CellProcessor
 from tools.site.facts import filled
 from tools.site.glossary import definitions
 from tools.site.listings import Page
 from tools.site.pages import Block, Directive, Fence, Heading, PageError, Prose, parse
+from tools.site.panes import Panes
+from tools.site.pictures import PRIORITY as BEHIND_ABBR
+from tools.site.pictures import PictureProcessor
 
 # Behind the clean-up of white space (30), before fences are taken out of the text (25).
 PRIORITY = 27
@@ -109,7 +114,8 @@ def expand(text: str) -> str:
     lines = text.splitlines()
     page = Page(_step_of(read))
     _turn_to_part(read, page)
-    return "\n".join(line for block in read for line in _made(block, lines, page))
+    panes = Panes(read)
+    return "\n".join(line for block in read for line in _made(block, lines, page, panes))
 
 
 def _step_of(read: Sequence[Block]) -> str | None:
@@ -133,11 +139,13 @@ def _turn_to_part(read: Sequence[Block], page: Page) -> None:
                 page.listing(shown.values)
 
 
-def _made(block: Block, lines: Sequence[str], page: Page) -> Iterator[str]:
+def _made(block: Block, lines: Sequence[str], page: Page, panes: Panes) -> Iterator[str]:
     if isinstance(block, Directive):
+        panes.follow(block)
         yield from _followed(block, page)
     elif isinstance(block, Fence):
-        source = lines[block.line - 1 : block.last_line]
+        opening, *rest = lines[block.line - 1 : block.last_line]
+        source = [panes.labelled(block, opening), *rest]
         yield from _on_purpose(block, source, page) if block.has("wrong") else source
     elif isinstance(block, Prose):
         yield block.text
@@ -216,11 +224,13 @@ class DirectivePreprocessor(Preprocessor):
 
 
 class DirectiveExtension(Extension):
-    """What `markdown_extensions: [tools.directives]` in mkdocs.yml loads."""
+    """What `markdown_extensions: [tools.site.directives]` in mkdocs.yml loads."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Markdown's name
         """Called by Markdown once for each page."""
         md.preprocessors.register(DirectivePreprocessor(md), "numeneon", PRIORITY)
+        md.treeprocessors.register(CellProcessor(md), "cells", BEHIND_INLINE)
+        md.treeprocessors.register(PictureProcessor(md), "pictures", BEHIND_ABBR)
 
 
 def makeExtension(**options: Any) -> Extension:  # noqa: N802 - Markdown's name
