@@ -99,7 +99,7 @@ class Harness(Resources):
         except OSError as error:
             raise EnvironmentFault(
                 f"the project's Python cannot be started: {python}: {error.strerror}",
-                todo="make its virtual environment again, or name another with --python",
+                todo="recreate its virtual environment, or use another interpreter with --python",
             ) from error
 
     def finish(self, argv: list[str], env: dict[str, str], *, seconds: float) -> Process:
@@ -115,9 +115,9 @@ class Harness(Resources):
             log = self.sandbox.as_learner(process.log(8))
             process.kill()
             raise NotYet(
-                f"`{self._typed(process.argv)}` had not ended after {seconds:g} s; "
+                f"`{self._typed(process.argv)}` had not finished after {seconds:g} s; "
                 f"its last lines:\n{log or '(nothing printed)'}",
-                expected="it ends by itself",
+                expected="it exits by itself",
             )
 
     def _typed(self, argv: list[str]) -> str:

@@ -164,7 +164,7 @@ class Server:
         self.process.wait(0.2)
         status = self.process.exit_code
         log = self.sandbox.as_learner(self.process.log(12))
-        state = "is running" if status is None else f"ended with exit status {status}"
+        state = "is running" if status is None else f"exited with status {status}"
         return NotYet(
             f"{what}; {self.name} {state}; its last lines:\n{log or '(nothing printed)'}",
             expected=f"{self.name} answers",
