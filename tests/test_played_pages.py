@@ -276,6 +276,18 @@ def test_without_a_browser_its_blocks_are_counted(tmp_path: Path) -> None:
     assert str(score) == f"page.md: 0 played, 1 edits, 0 skipped, 2 not played: {MISSING}"
 
 
+def test_block_is_saved_as_its_page_says(tmp_path: Path) -> None:
+    """The next command finds the file; a name that leads out of the tutorial is refused."""
+    block = "@run save={}\n```python\nprint('ready')\n```\n"
+    run = "```console\n$ python hello.py\nready\n```\n"
+
+    score = played(block.format("hello.py") + run, tmp_path / "a", step=None)
+
+    assert str(score) == "page.md: 2 played, 0 edits, 0 skipped"
+    with pytest.raises(NotAsShown, match=r"page\.md:2: \.\./x\.py is outside"):
+        played(block.format("../x.py"), tmp_path / "b", step=None)
+
+
 @pytest.mark.browser
 def test_browser_window_prints_what_is_shown(
     windows: tuple[Browser | None, str], tmp_path: Path
