@@ -166,7 +166,9 @@ def _text(
         if include := _INCLUDES.match(line):
             target = (path.parent / include[2].strip()).resolve()
             if not target.is_file():
-                raise NotYet(f"`{line}` names a file that is not there", look_at=place)
+                raise NotYet(
+                    f"`{line}` refers to a file that does not exist", look_at=place
+                )
             if target not in seen and target.is_relative_to(project.root):
                 limits = constraint or include[1].lstrip("-")[0] == "c"
                 entries += _text(target, project, limits, (*seen, path.resolve()))
@@ -202,7 +204,7 @@ def _requirement(text: str, place: Place) -> Requirement:
     except InvalidRequirement as error:
         raise NotYet(
             f"pip cannot read `{text.strip()}`: {str(error).splitlines()[0]}",
-            expected="one package a line, like `channels==4.3.2`",
+            expected="one package per line, like `channels==4.3.2`",
             look_at=place,
         ) from error
 

@@ -60,7 +60,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 all passed, 1 an item failed, 3 the environment is at fault."""
+        """0 all passed, 1 an item failed, 3 this machine lacks something."""
         return {Status.PASSED: 0, Status.FAILED: 1}.get(self.status, 3)
 
     def as_dict(self) -> dict[str, Any]:

@@ -136,7 +136,9 @@ def choose(items: Iterable[Item], only: Sequence[str], *, live: bool) -> list[It
     while queue:
         name = queue.pop()
         if name not in known:
-            raise LookupError(f"no item {name!r} here; there are {', '.join(known)}")
+            raise LookupError(
+                f"there is no item {name!r} here; the items are {', '.join(known)}"
+            )
         if name not in wanted:
             wanted.add(name)
             queue.extend(need for need in known[name].needs if need in known)
@@ -207,8 +209,8 @@ class _Run:
         """Whether the time of the run is over; the first item to hear it is the one to fail."""
         if not end.left and self._out_of_time is None:
             self._out_of_time = NotYet(
-                f"the time of the whole run was over before this item: {RUN_SECONDS:g} s",
-                expected="a checklist that is judged within that time",
+                f"the time limit for the whole run was reached before this item: {RUN_SECONDS:g} s",
+                expected="a checklist that finishes within that time",
                 todo="look for what is slow in the project; on a slow machine give the run more "
                 "time: NUMENEON_RUN_SECONDS=300",
             )
@@ -274,7 +276,7 @@ class _Attempt:
         self.seconds = time.monotonic() - self._start
         waited_for = self._deadline.waiting_for or "the project"
         return NotYet(
-            f"this item was given up after {self.seconds:.0f} s; "
+            f"this item was stopped after {self.seconds:.0f} s; "
             f"it was waiting for {waited_for}",
             expected="an answer in a few seconds",
             todo="start the project yourself and see where it hangs",

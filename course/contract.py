@@ -44,17 +44,17 @@ EVENTS = _by_kind(
     Frame(
         "friend_request",
         {"request_id": (), "from_user": _NAMED, "created_at": ()},
-        "To the person who is asked, when somebody sends a friend request.",
+        "To the person who receives a friend request.",
     ),
     Frame(
         "friend_accepted",
         {"friend": _NAMED},
-        "To the person who had asked, when the request is accepted.",
+        "To the person who sent a friend request, when it is accepted.",
     ),
     Frame(
         "new_message",
         {"id": (), "sender": _BRIEF, "content": (), "created_at": ()},
-        "To the receiver, when somebody writes a message.",
+        "To the receiver of a message, when it is sent.",
     ),
     Frame(
         "new_post",
@@ -70,7 +70,7 @@ FRAMES = _by_kind(
     Frame(
         GREETING,
         {"message": (), "user_id": ()},
-        "First, when a socket with a valid token has been accepted.",
+        "Sent first, when a socket with a valid token has been accepted.",
     ),
     Frame(
         ERROR,

@@ -146,7 +146,7 @@ def test_server_that_dies_is_one_failure(project):
 
     failure = only_failure(judge(project, 0))
 
-    assert "ended with exit status 7" in failure.message
+    assert "exited with status 7" in failure.message
     assert "the end" in failure.message
 
 

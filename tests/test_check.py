@@ -121,19 +121,19 @@ def test_failure_names_the_section_of_its_page(
 
 
 @pytest.mark.usefixtures("workspace")
-def test_known_message_leads_to_its_row(
+def test_known_message_leads_to_its_entry(
     home: Home, verdicts: dict[str, Status], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was found is looked up among the exact messages of docs/fix/."""
-    short = "## First\n| you see | cause |\n|---|---|\n| `start.works does` | short |\n"
-    exact = "## When it *starts*\n| you see | cause |\n| `start.works does not` | exact |\n"
-    later = "## Later { #late }\n| you see | cause |\n| `works does not hold` | later |\n"
+    short = "### `start.works does` { #short }\n\nShort.\n"
+    exact = "### `start.works does not` { #exact }\n\nExact.\n"
+    later = "### `works does not hold` { #later }\n\nLater.\n"
     write_tree(home.root, {"docs/fix/index.md": short + exact + later})
     verdicts["start.works"] = Status.FAILED
 
     cli.main(["check", "0"], home)
 
-    assert f"see      {Path('docs/fix/index.md')}#when-it-starts" in capsys.readouterr().out
+    assert f"see      {Path('docs/fix/index.md')}#exact" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("workspace")

@@ -26,7 +26,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 0
     for name in cli.COMMANDS:
         assert re.search(rf"^    {name} ", said, re.MULTILINE), name
-    assert "3 the environment is at fault" in " ".join(said.split())
+    assert "3 this machine lacks something" in " ".join(said.split())
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

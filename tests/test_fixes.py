@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from markdown.extensions.toc import slugify
 
 from course import ROOT
 from workshop import fixes
@@ -15,22 +14,27 @@ PAGE = ROOT / "docs" / "fix" / "index.md"
 
 
 @pytest.mark.parametrize(
-    ("message", "section"),
+    ("message", "anchor"),
     [
-        ("found    500\n         the server's log: KeyError: 'user'", "does-not-open"),
+        ("found    500\n         the server's log: KeyError: 'user'", "key-error-user"),
         (
             "found    AppRegistryNotReady: Apps aren't\n         loaded yet.",
-            "server-starts",
+            "apps-not-loaded",
         ),
         (
-            "found    a blueprint whose service of type keyvalue has no ipAllowList",
-            "deployed",
+            "found    the service 'events' of type keyvalue has no `ipAllowList`",
+            "ip-allow-list",
+        ),
+        (
+            "found    500 Error 111 connecting to 127.0.0.1:38769. Connect call failed"
+            "\n         ('127.0.0.1', 38769).",
+            "redis-refused",
         ),
     ],
 )
-def test_message_leads_to_its_section(message: str, section: str) -> None:
-    """Wherever in the finding it is, also across the end of a line."""
-    assert fixes.about(here(), message).endswith(section)
+def test_message_leads_to_its_entry(message: str, anchor: str) -> None:
+    """Anywhere in what was found, also across line ends, and with any port."""
+    assert fixes.about(here(), message).endswith(f"#{anchor}")
 
 
 @pytest.mark.parametrize(
@@ -42,28 +46,33 @@ def test_message_leads_to_its_section(message: str, section: str) -> None:
         "found    no redis-server\nnext     run python3 tutorial.py doctor",
     ],
 )
-def test_message_that_is_in_no_table_leads_nowhere(message: str) -> None:
+def test_message_without_an_entry_leads_nowhere(message: str) -> None:
     """Only what was found counts: not what was expected, nor what to do next."""
     assert fixes.about(here(), message) == ""
 
 
-def test_anchors_are_those_of_the_site() -> None:
-    """A heading has the anchor that Python-Markdown gives it."""
-    headings = re.findall(r"^## (.*)$", PAGE.read_text("utf-8"), re.MULTILINE)
-    plain = [heading for heading in headings if "{" not in heading]
-
-    assert plain
-    assert [fixes.slug(text) for text in plain] == [slugify(text, "-") for text in plain]
-
-
-def test_each_table_gives_rows() -> None:
-    """No table of the page has a form that is not understood."""
+def test_each_heading_is_read_as_an_entry() -> None:
+    """A message is in backticks and has an anchor of its own; symptoms without one have words."""
     text = PAGE.read_text("utf-8")
-    sections = {row.address for row in fixes.rows(text, "fix/")}
+    headings = re.findall(r"^### (.*)$", text, re.MULTILINE)
+    messages = [heading for heading in headings if heading.startswith("`")]
 
-    assert len(sections) == len(re.findall(r"^## ", text, re.MULTILINE))
+    found = fixes.entries(text, "fix/")
+
+    assert len(found) == len(messages) > 50
+    assert len({entry.address for entry in found}) == len(found)
+    assert all(re.search(r" \{ #[\w-]+ \}$", heading) for heading in headings)
 
 
-def test_course_without_such_a_page_has_no_rows(home: Home) -> None:
+def test_each_entry_says_what_to_do() -> None:
+    """Below a message is an explanation that fits a phone: no table, two to five sentences."""
+    text = PAGE.read_text("utf-8")
+    bodies = re.split(r"^##+ .*$", text, flags=re.MULTILINE)[1:]
+
+    assert not re.search(r"^\|", text, re.MULTILINE)
+    assert all(len(body.split()) <= 90 for body in bodies)
+
+
+def test_course_without_such_a_page_has_no_entries(home: Home) -> None:
     """A copy that lacks docs/ still checks."""
     assert fixes.about(home, "found    KeyError: 'user'") == ""

@@ -240,7 +240,7 @@ def test_small_page_is_played(tmp_path: Path) -> None:
     ("text", "says"),
     [
         (EDIT + SAY.replace("\nready", "\nsteady"), r"3: .* does not print what .* shows"),
-        (EDIT + SAY.replace("print(", "exit("), r"3: .* ended with exit status 1"),
+        (EDIT + SAY.replace("print(", "exit("), r"3: .* exited with status 1"),
         (EDIT + "@run fails\n" + SAY, r"4: .* exit status 0, which should be not 0"),
         (
             SAY,
@@ -254,7 +254,7 @@ def test_small_page_is_played(tmp_path: Path) -> None:
         (EDIT + SAY + "```text\nnews\n```\n", r"6: the last command has not printed this"),
         (EDIT + "```console\nready\n```\n", r"2: a console block begins with a command"),
         (EDIT + "```console\n$ cd nowhere\n```\n", r"3: .* there is no such folder"),
-        (EDIT + "@run server\n" + SAY, r"4: .* ended with exit status 0"),
+        (EDIT + "@run server\n" + SAY, r"4: .* exited with status 0"),
         (
             "@code step=01-installation path=no.txt\n",
             r"1: step 01-installation has no file",
@@ -274,6 +274,18 @@ def test_without_a_browser_its_blocks_are_counted(tmp_path: Path) -> None:
     score = played(EDIT + block, tmp_path)
 
     assert str(score) == f"page.md: 0 played, 1 edits, 0 skipped, 2 not played: {MISSING}"
+
+
+def test_block_is_saved_as_its_page_says(tmp_path: Path) -> None:
+    """The next command finds the file; a name that leads out of the tutorial is refused."""
+    block = "@run save={}\n```python\nprint('ready')\n```\n"
+    run = "```console\n$ python hello.py\nready\n```\n"
+
+    score = played(block.format("hello.py") + run, tmp_path / "a", step=None)
+
+    assert str(score) == "page.md: 2 played, 0 edits, 0 skipped"
+    with pytest.raises(NotAsShown, match=r"page\.md:2: \.\./x\.py is outside"):
+        played(block.format("../x.py"), tmp_path / "b", step=None)
 
 
 @pytest.mark.browser

@@ -14,5 +14,5 @@ def project_options(parser: argparse.ArgumentParser, *, python: bool) -> None:
         parser.add_argument(
             "--python",
             metavar="EXE",
-            help="the Python that runs the project (default: its own .venv, else ours)",
+            help="the Python that runs the project (default: its own .venv, else the tutorial's)",
         )

@@ -21,14 +21,14 @@ from workshop.errors import Exit, Stop
 from workshop.home import Home, here
 
 DESCRIPTION = """\
-Learn Django Channels on a project of your own, step by step, each step checked.
+Learn Django Channels in a project of your own, step by step, with every step checked.
 
-Without a command: prepares everything, makes your project in workspace/ and says what to
-do next; on a terminal it then serves the pages and checks again at each save."""
+Without a command, this prepares everything, creates your project in workspace/ and says
+what to do next; in a terminal it then serves the pages and checks again at every save."""
 
 EPILOG = """\
 STEP is a number (5), a name (05-asgi, asgi) or `final`. Exit status: 0 all passed, 1 an
-item failed, 2 wrong usage, 3 the environment is at fault, 130 stopped with Ctrl-C."""
+item failed, 2 wrong usage, 3 this machine lacks something, 130 stopped with Ctrl-C."""
 
 # Each is a module of workshop.commands with HELP, MORE, add_arguments() and run().
 COMMANDS = (
@@ -132,8 +132,8 @@ def own_fault(home: Home, error: Exception) -> str:
     except OSError:
         return text
     return (
-        f"The tutorial itself has a fault here ({type(error).__name__}: {error}). It is not "
-        f"yours; please report it with the file {file}"
+        f"The tutorial itself has a bug here ({type(error).__name__}: {error}). "
+        f"Your project is not the cause; please report it with the file {file}"
     )
 
 

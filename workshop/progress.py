@@ -172,7 +172,7 @@ class Progress:
         try:
             write_text(file, text)
         except OSError as error:
-            complain(f"Your progress could not be noted in {file}: {error.strerror}.")
+            complain(f"Your progress could not be saved in {file}: {error.strerror}.")
 
 
 def load(home: Home, project: Path | None = None) -> Progress:
@@ -198,7 +198,7 @@ def _key(home: Home, project: Path) -> str:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """The whole record. A damaged one is put aside, with a word, and a new one begun."""
+    """The whole record. A damaged one is put aside, with a word, and a new one was started."""
     empty: dict[str, Any] = {"schema": SCHEMA, "projects": {}}
     try:
         content = json.loads(file.read_text("utf-8"))
@@ -213,7 +213,7 @@ def _read(file: Path) -> dict[str, Any]:
         pass
     aside = file.with_suffix(".damaged.json")
     complain(
-        f"{file} cannot be understood. It is kept as {aside.name}, and a new one begun."
+        f"{file} cannot be read. It is kept as {aside.name}, and a new one was started."
     )
     with contextlib.suppress(OSError):
         file.replace(aside)

@@ -300,14 +300,12 @@ def _remove_empty(folder: Path, top: Path) -> None:
 
 def _require_commit(root: Path) -> None:
     if shutil.which("git") is None:
-        raise GitTrouble(
-            "Git is not installed here, and the changes are found by asking it."
-        )
+        raise GitTrouble("Git is not installed here, and it is needed to find the changes.")
     try:
         top = _git(root, "rev-parse", "--show-toplevel").decode().strip()
     except GitTrouble as error:
         raise GitTrouble(
-            f"{root} is not a Git checkout, so nothing is known of changes."
+            f"{root} is not a Git checkout, so changes cannot be found."
         ) from error
     if Path(top).resolve() != root.resolve():
         raise GitTrouble(f"{root} is not the top of a Git checkout; {top} is.")

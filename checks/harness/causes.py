@@ -96,8 +96,7 @@ def _environment(log: str, project: Project) -> Cause | None:
     if dead := _DEAD_PYTHON.search(log):
         return Cause(
             f"the project's Python, {project.python}, cannot start: {dead[0].strip()}",
-            todo="make the virtual environment again, or name another interpreter with "
-            "--python",
+            todo="recreate the virtual environment, or use another interpreter with --python",
             environment=True,
         )
     for module in _NO_MODULE.findall(log):
@@ -197,7 +196,7 @@ def _misspelt(text: Text, line: str, project: Project) -> Cause:
     return Cause(
         line,
         place,
-        f'correct the name "{text.value}", or take it out if it does not exist yet',
+        f'correct the name "{text.value}", or remove it if it does not exist yet',
     )
 
 

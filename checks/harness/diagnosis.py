@@ -123,9 +123,9 @@ def unfinished(
         place = place_of_frame(stage, Frame(*frames[-1])) if frames else None
         if place:
             return Cause(
-                "the task that this line starts had not run when the event loop ended",
+                "the task that this line starts had not run when the event loop stopped",
                 place,
-                "await what sends, in place of starting a task for it: "
+                "await the sending function instead of starting a task for it: "
                 "async_to_sync() runs the loop only until its own function returns",
             )
     return None
@@ -155,7 +155,7 @@ def wrong_group(stage: Stage, socket: Socket, journal: Journal) -> Cause | None:
     if not sent:
         return Cause("nothing was sent to any group", stage.place("sender"))
     if not set(joined) & set(sent):
-        text = f"it was sent to the group {', '.join(sent[:3])}; the socket is in "
+        text = f"the event was sent to the group {', '.join(sent[:3])}; the socket is in "
         return Cause(text + ", ".join(joined[:3]), stage.place("sender"))
     return None
 

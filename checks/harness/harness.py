@@ -91,7 +91,7 @@ class Harness(Resources):
         except OSError as error:
             raise EnvironmentFault(
                 f"the project's Python cannot be started: {python}: {error.strerror}",
-                todo="make its virtual environment again, or name another with --python",
+                todo="recreate its virtual environment, or use another interpreter with --python",
             ) from error
         self.at_end(process.kill)
         return process
@@ -110,9 +110,9 @@ class Harness(Resources):
             at = hanging_at(process, self.sandbox)
             process.kill()
             raise NotYet(
-                f"`{self._typed(process.argv)}` had not ended after {seconds:g} s{being(at)}; "
+                f"`{self._typed(process.argv)}` had not finished after {seconds:g} s{being(at)}; "
                 f"its last lines:\n{log or '(nothing printed)'}",
-                expected="it ends by itself",
+                expected="it exits by itself",
                 look_at=at,
             )
 

@@ -145,7 +145,7 @@ def find(root: Path, python: str | None = None) -> Project:
         raise NotYet(
             f"there is no folder {root}",
             expected="a folder with a Django project in it",
-            todo="name the project's folder with --project",
+            todo="give the project's folder with --project",
         )
     backend = _backend(root)
     return Project(root, backend, _python(root, backend, python), _settings(backend))
@@ -161,7 +161,7 @@ def _backend(root: Path) -> Path:
     raise NotYet(
         f"no manage.py in {root} nor one folder below it",
         expected="a Django project: a folder with manage.py",
-        todo="name the project's folder with --project, or start over in a new folder "
+        todo="give the project's folder with --project, or start over in a new folder "
         "with: python3 tutorial.py catch-up 0",
     )
 
@@ -208,5 +208,5 @@ def _startable(path: Path, what: str) -> Path:
         return path.absolute()
     raise EnvironmentFault(
         f"{what} cannot be started: {path}",
-        todo="make the virtual environment anew, or name another interpreter with --python",
+        todo="recreate the virtual environment, or use another interpreter with --python",
     )

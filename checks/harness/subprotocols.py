@@ -30,11 +30,11 @@ def expect_name_chosen(
     if who:
         raise NotYet(
             f"{who}: {socket}, but with none of the subprotocols that the client offered",
-            expected=f"the server chooses {TOKEN_SUBPROTOCOL} for a refused client too: a "
-            "browser closes a socket without it by itself, and reports 1006 in place of "
+            expected=f"the server chooses {TOKEN_SUBPROTOCOL} for a refused client too: "
+            "without it, a browser closes the socket itself and reports 1006 instead of "
             f"{NOT_AUTHENTICATED}",
             look_at=look_at,
-            todo="accept a refused client with the same subprotocol as everybody else",
+            todo="accept a refused client with the same subprotocol as any other client",
         )
     raise NotYet(
         "the socket was opened with none of the subprotocols that the client offered",

@@ -31,7 +31,7 @@ def _asgi(named):
         module, _, name = str(named).rpartition(".")
         value = getattr(importlib.import_module(module), name)
         if not callable(value):
-            found["error"] = f"{named} is a {type(value).__name__}, which cannot be called"
+            found["error"] = f"{named} is a {type(value).__name__}, which is not callable"
     except (Exception, SystemExit) as error:
         found["error"] = f"{type(error).__name__}: {error}"
         found["traceback"] = traceback.format_exc()

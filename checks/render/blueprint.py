@@ -93,7 +93,7 @@ def load(root: Path) -> Blueprint:
     if not text.strip():
         raise NotYet(
             f"there is no {FILE} in the project's folder",
-            expected=f"{FILE} at the root of the repository, beside the folder with manage.py",
+            expected=f"{FILE} in the root of the repository, next to the folder with manage.py",
             look_at=Place(FILE),
         )
     if len(text) > _MOST_CHARACTERS:
@@ -144,7 +144,7 @@ def _parsed(text: str) -> tuple[Any, dict[Spot, int]]:
         if _size(node, {}) > _MOST_NODES:
             raise NotYet(
                 f"its anchors unfold to more than {_MOST_NODES:,} entries",
-                expected="a blueprint of a reasonable size",
+                expected="a smaller blueprint",
                 look_at=Place(FILE),
             )
         _note_lines(node, (), lines)
@@ -202,7 +202,7 @@ def _note_lines(node: yaml.Node | None, spot: Spot, lines: dict[Spot, int]) -> N
 def _refuse_second(key: yaml.Node, spot: Spot, lines: dict[Spot, int]) -> None:
     if spot in lines and key.value != "<<":
         raise NotYet(
-            f"`{key.value}` is there twice, in line {lines[spot]} as well",
+            f"`{key.value}` occurs twice; the other one is in line {lines[spot]}",
             expected="every key once",
             look_at=Place(FILE, key.start_mark.line + 1),
         )
@@ -228,7 +228,7 @@ def _repeated_names(blueprint: Blueprint) -> Iterator[Finding]:
         for spot, part in blueprint.parts(kind):
             name = part.get("name")
             if name in seen:
-                yield Finding(f"two parts have the name {name!r}", (*spot, "name"))
+                yield Finding(f"two entries are called {name!r}", (*spot, "name"))
             if name is not None:
                 seen.add(name)
 
@@ -239,7 +239,7 @@ def check_references(blueprint: Blueprint, root: Path) -> None:
     folder = (root / web.get("rootDir", "")).resolve()
     if not (folder.is_dir() and folder.is_relative_to(root.resolve())):
         raise NotYet(
-            f"`rootDir: {web['rootDir']}` is not a folder of the project",
+            f"`rootDir: {web['rootDir']}` is not a folder in the project",
             look_at=blueprint.place(*spot, "rootDir"),
         )
     for key in ("buildCommand", "startCommand", "healthCheckPath"):
@@ -313,7 +313,7 @@ def _check_region(blueprint: Blueprint, target: dict[str, Any], spot: Spot) -> N
     if here != there:
         raise NotYet(
             f"{target['name']!r} is in {there}, the web service in {here}",
-            expected="one region: an internal address works only inside its own",
+            expected="the same region: internal addresses do not work across regions",
             look_at=blueprint.place(*spot),
         )
 
@@ -333,7 +333,7 @@ def _check_script(blueprint: Blueprint, folder: Path, script: str) -> None:
         raise NotYet(
             f"{path.name} has Windows line endings (CRLF): bash reads the \\r as part of "
             "each command",
-            expected="line endings of Linux (LF)",
+            expected="Unix line endings (LF)",
             look_at=Place(Path(web.get("rootDir", ""), script).as_posix(), 1),
             todo="save it with LF, and put the line `*.sh text eol=lf` into .gitattributes",
         )

@@ -217,7 +217,7 @@ class Production:
         shell = shutil.which("bash")
         if shell is None or os.name == "nt":
             raise EnvironmentFault(
-                "Render runs commands in bash, which is not there on this machine",
+                "Render runs commands in bash, which is not installed on this machine",
                 todo="on Windows, run the check in WSL",
             )
         process = Process([shell, "-c", command], cwd=self.folder, env=env)
@@ -233,16 +233,16 @@ class Production:
         if process.wait(_COMMAND_SECONDS) is None:
             process.kill()
             raise NotYet(
-                f"`{command}` had not ended after {_COMMAND_SECONDS:g} s; its last lines:\n"
+                f"`{command}` had not finished after {_COMMAND_SECONDS:g} s; its last lines:\n"
                 f"{self.log(process, 8)}",
                 expected=f"the {name} ends by itself",
                 look_at=place,
             )
         if process.exit_code:
-            shown = f"`{command}` ended with exit status {process.exit_code}"
+            shown = f"`{command}` exited with status {process.exit_code}"
             raise self.explained(process) or NotYet(
                 f"{shown}; its last lines:\n{self.log(process, 6)}",
-                expected=f"the {name} ends with exit status 0",
+                expected=f"the {name} exits with status 0",
                 look_at=self.place_in(process) or place,
             )
         return process
@@ -256,7 +256,7 @@ class Production:
             return EnvironmentFault(
                 "the project asks PostgreSQL for TLS (ssl_require or sslmode), and the "
                 "PostgreSQL of this machine cannot offer it as the project wants it",
-                todo="nothing is wrong with that; judge the deployment itself with "
+                todo="nothing is wrong with that; check the deployment itself with "
                 "`check 6 --url https://...`",
             )
         for name in dict.fromkeys(_NO_MODULE.findall(log)):
@@ -271,7 +271,7 @@ class Production:
                 return self._not_here()
             if name in _TOOLS:
                 return EnvironmentFault(
-                    f"`{name}` is not on this machine, and Render's machines have it",
+                    f"`{name}` is not installed on this machine, but it is on Render's",
                     todo=f"install {name}, then check again",
                 )
         return None
@@ -420,14 +420,14 @@ class Production:
                 f"nothing listened on $PORT ({port}) within {processes.START_SECONDS:g} s"
             )
         else:
-            found_out = f"the start command ended with exit status {process.exit_code}"
+            found_out = f"the start command exited with status {process.exit_code}"
         lacking = _NO_COMMAND.findall(log)
         shown = self.sandbox.as_learner("\n".join(log.splitlines()[-8:]))
         return NotYet(
             f"{found_out}; its last lines:\n{shown or '(nothing printed)'}",
             expected="the start command serves on $PORT until it gets SIGTERM",
             look_at=self.sandbox.place_in(log) or place,
-            todo=f"add the package that brings `{lacking[0]}` to the requirements, or correct "
+            todo=f"add the package that provides `{lacking[0]}` to the requirements, or correct "
             "its name"
             if lacking
             else "",
@@ -468,11 +468,11 @@ class Production:
         log = process.log()
         if not answered and ended != 0 and missing in log and not _REFUSED.search(log):
             return None
-        found = "the server started all the same" if answered else self.said(process)
+        found = "the server started anyway" if answered else self.said(process)
         settings = self.harness.project.relative(self.harness.project.settings_file)
         return NotYet(
             f"without {missing}: {found}",
-            expected=f"the start fails at once, with a sentence that names {missing}",
+            expected=f"the start fails at once, with a message that names {missing}",
             look_at=self.sandbox.place_in(log) or Place(settings),
             todo="with DEBUG off, raise ImproperlyConfigured where the variable is read",
         )

@@ -126,10 +126,12 @@ def text_faults(content: Any, spot: Spot = ()) -> Iterator[Finding]:
     elif isinstance(content, list):
         children = enumerate(content)
     elif isinstance(content, str) and not _is_portable(content):
-        yield Finding("a text here holds a character that no process can be given", spot)
+        yield Finding(
+            "a text here contains a character that cannot be passed to a process", spot
+        )
     for key, value in children:
         if isinstance(key, str) and not _is_portable(key):
-            yield Finding("a key here holds a character that is not text", spot)
+            yield Finding("a key here contains a character that is not text", spot)
         yield from text_faults(value, (*spot, key))
 
 
@@ -239,7 +241,7 @@ def _source(
 ) -> Iterator[Finding]:
     if not isinstance(source, dict) or not isinstance(source.get("name"), str):
         yield Finding(
-            f"`{name}` does not say the `name` of what the value comes from", spot
+            f"`{name}` needs the `name` of the resource that the value comes from", spot
         )
         return
     if name == "fromService":
@@ -259,7 +261,7 @@ def _source(
 def _type_of_source(source: dict[str, Any], spot: Spot) -> Iterator[Finding]:
     kind = source.get("type")
     if kind is None:
-        yield Finding("`fromService` does not say the `type` of the service", spot)
+        yield Finding("`fromService` needs the `type` of the service", spot)
     elif not _is_one_of(kind, KINDS):
         yield _unknown_choice("type", kind, KINDS, (*spot, "type"))
 

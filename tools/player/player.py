@@ -234,6 +234,9 @@ class Player:
         elif fence.language == "console":
             self._run(fence, how)
             self.score.played += 1
+        elif "save" in how.values:
+            self._save(fence, how)
+            self.score.played += 1
         elif fence.language == "js" and "browser" in how.words:
             self._paste(fence, how)
         elif fence.language == "text":
@@ -275,8 +278,15 @@ class Player:
             elif fence.language == "json":
                 json.loads("\n".join(fence.lines))
         except (SyntaxError, ValueError) as error:
-            self._fail(fence.line, f"this is no {fence.language}: {error}")
+            self._fail(fence.line, f"this is not valid {fence.language}: {error}")
         self.score.shown += 1
+
+    def _save(self, fence: Fence, how: RunOptions) -> None:
+        """Write a block to the file that its page tells people to save it in."""
+        file = (self._where(how) / how.values["save"]).resolve()
+        if not file.is_relative_to(self.scratch.root):
+            self._fail(fence.line, f"{how.values['save']} is outside of the tutorial")
+        file.write_text("\n".join(fence.lines) + "\n", "utf-8")
 
     # Commands
 
@@ -319,7 +329,7 @@ class Player:
             self._fail(command.line, f"`{command.text}` has not ended in time")
         if bool(status) != fails:
             wanted = "not 0" if fails else "0"
-            what = f"`{command.text}` ended with exit status {status}, which should be {wanted}"
+            what = f"`{command.text}` exited with status {status}, which should be {wanted}"
             self._fail(command.line, what + _beside(command.shown, self._output))
         self._compare(command, self._output)
 
@@ -343,7 +353,7 @@ class Player:
         )
         said = self.scratch.said(server)
         if server.exit_code is not None:
-            what = f"`{command.text}` ended with exit status {server.exit_code}"
+            what = f"`{command.text}` exited with status {server.exit_code}"
             self._fail(command.line, what + _beside(command.shown, said))
         self._compare(command, said)
         if not answers:

@@ -150,7 +150,7 @@ def _facts(folders: Sequence[Path]) -> Any:
 
 
 def _last_words(log: str) -> str:
-    return " ".join(log.strip().splitlines()[-1:]) or "it ended without a word"
+    return " ".join(log.strip().splitlines()[-1:]) or "it exited without a message"
 
 
 def _order(folder: Path) -> dict[str, Any]:

@@ -181,8 +181,8 @@ def given(directive: Directive, page: Page) -> list[str]:
     names = [f"`{change.path}`" for change in changed if change.after is None]
     gone = [f"It removes {', '.join(names)}.", ""] if names else []
     return [
-        f"{count} given: you read them, you need not type them. In the tutorial's folder, this "
-        "puts them into your project, after a backup of what they replace:",
+        f"{count} provided: read them, but you do not have to type them. In the tutorial's "
+        "folder, this puts them into your project, after a backup of what they replace:",
         "",
         *fenced("console", [f"$ {give_command(step)}"], kind=".terminal", title=TUTORIAL),
         "",

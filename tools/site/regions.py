@@ -56,7 +56,7 @@ def symbol(text: str, name: str) -> Range:
     if plain == name:
         return first, last
     if not isinstance(node, ast.ClassDef):
-        raise NotFound(f"{plain!r} is no class, so it has no {HEAD[1:]}")
+        raise NotFound(f"{plain!r} is not a class, so it has no {HEAD[1:]}")
     return first, _behind_head(node, lines, last)
 
 
@@ -128,7 +128,7 @@ def _between(text: str, lines: list[str], path: str, name: str) -> Range:
     for number in range(first, len(lines)):
         if lines[number].strip().startswith(end.strip()):
             return first, number + 1
-    raise NotFound(f"no line begins with {end.strip()!r} behind line {first + 1}")
+    raise NotFound(f"no line begins with {end.strip()!r} after line {first + 1}")
 
 
 def _one_line(lines: Sequence[str], start: str) -> int:

@@ -170,20 +170,16 @@ def _next(lesson: Lesson, after: Step | None, up: str) -> str:
     if after is None:
         return "Say here what the reader can do now, and that this was the last step."
     target = page_of(after).removeprefix("steps/")
-    return (
-        f"Say here what is still missing. [Step {{{{ number {after.name} }}}}]({up}{target}.md) "
-        "goes on from there."
-    )
+    link = f"[Step {{{{ number {after.name} }}}}]({up}{target}.md)"
+    return f"Say here what is still missing. {link} continues from there."
 
 
 def _next_part(lesson: Lesson) -> str:
     assert lesson.part
     following = lesson.step.parts[lesson.part.number]
     name = f"{lesson.step.number}.{following.number}"
-    return (
-        f"Say here what is still missing. [Part {name}]({following.number}-{following.slug}.md) "
-        "goes on from there."
-    )
+    link = f"[Part {name}]({following.number}-{following.slug}.md)"
+    return f"Say here what is still missing. {link} continues from there."
 
 
 def filled(template: str, places: dict[str, str]) -> str:

@@ -60,7 +60,7 @@ class Plan:
         return bool(self.write or self.remove)
 
 
-HELP = "put your project into the state after a step, backing up first"
+HELP = "bring your project to the end of a step, after a backup"
 MORE = (
     "Files you added are kept, and so are your README, the database and virtual "
     "environments. A second run changes nothing. `restore` puts the backup back."
@@ -71,10 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the command's name."""
     parser.add_argument("step", metavar="STEP")
     parser.add_argument(
-        "--before", action="store_true", help="the state before STEP instead"
+        "--before", action="store_true", help="to the state before STEP instead"
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would happen, and stop"
+        "--dry-run", action="store_true", help="only print what would happen"
     )
     project_options(parser, python=False)
 
@@ -88,16 +88,16 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
         return _make(home, step, project, dry=arguments.dry_run)
     made = plan(home, step, project)
     if not made:
-        say(f"{where} is already as after step {step.number}: nothing was changed.")
+        say(f"{where} already matches the end of step {step.number}: nothing was changed.")
         _note(home, step, project, dry=arguments.dry_run)
         return Exit.PASSED
     if arguments.dry_run:
-        aim = f"bring {where} to the state after step {step.number}, {step.title}"
+        aim = f"bring {where} to the end of step {step.number}, {step.title}"
         say(*rehearsed(aim, made))
         return Exit.PASSED
     saved = carry_out(home, project, made)
     _note(home, step, project, dry=False)
-    say(f"{where} is now as after step {step.number}, {step.title}.", "")
+    say(f"{where} now matches the end of step {step.number}, {step.title}.", "")
     say(*described(made), "", *saved_at(home, saved))
     say(*_afterwards(made))
     return Exit.PASSED
@@ -231,7 +231,7 @@ def back_up(home: Home, project: Path, label: str = "") -> Path:
             shutil.rmtree(partial, ignore_errors=True)
         if isinstance(error, OSError):
             raise EnvironmentTrouble(
-                f"The backup could not be made: {error.strerror or error} "
+                f"The backup could not be created: {error.strerror or error} "
                 f"({error.filename}). Nothing was changed."
             ) from error
         raise
@@ -313,8 +313,8 @@ def apply(project: Path, made: Plan, saved: Path | None) -> None:
             why, code = f"{error.strerror or error} ({error.filename})", Exit.ENVIRONMENT
         before = f" The project as it was is in {saved}." if saved else ""
         raise Stop(
-            f"{why}: {done} of {plural(total, 'file')} were done, none is half-written."
-            f"{before} The same command again finishes it.",
+            f"{why}: {done} of {plural(total, 'file')} were written, none of them partly."
+            f"{before} Run the same command again to finish.",
             code,
         ) from error
 
@@ -404,7 +404,7 @@ def _require_writable(project: Path, made: Plan) -> None:
         existing = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
         if not os.access(existing, os.W_OK | os.X_OK):
             raise EnvironmentTrouble(
-                f"{existing} may not be written to. Give yourself the right to, then start "
+                f"{existing} cannot be written to. Change its permissions, then start "
                 "again. Nothing was changed."
             )
 
@@ -412,11 +412,16 @@ def _require_writable(project: Path, made: Plan) -> None:
 def _make(home: Home, step: Step, project: Path, *, dry: bool) -> int:
     """There is no project yet: make it from the step."""
     if dry:
-        say(f"{home.shown(project)} does not exist: it would be made as after {step.slug}.")
+        say(
+            f"{home.shown(project)} does not exist: it would be created as it is after {step.slug}."
+        )
         return Exit.PASSED
     make_project(home, step, project)
     _note(home, step, project, dry=False)
-    say(f"{home.shown(project)} is made: as after step {step.number}, {step.title}.")
+    say(
+        f"{home.shown(project)} was created: it matches the end of step {step.number}, "
+        f"{step.title}."
+    )
     say(*_afterwards(None))
     return Exit.PASSED
 
@@ -430,8 +435,8 @@ def make_project(home: Home, step: Step, project: Path) -> None:
         copy_tree(home.folder(step), project, TEMPLATES)
     except OSError as error:
         raise EnvironmentTrouble(
-            f"{project} could not be made: {error.strerror or error}. Check that the folder "
-            "above it may be written to, then start again."
+            f"{project} could not be created: {error.strerror or error}. Check that the folder "
+            "above it can be written to, then start again."
         ) from error
     load(home, project).forget()
 
@@ -468,7 +473,7 @@ def saved_at(home: Home, saved: Path | None) -> list[str]:
     if saved is None:
         return []
     return [
-        f"All of it as it was: {home.shown(saved)}",
+        f"The project as it was: {home.shown(saved)}",
         f"To get it back:      {COMMAND} restore {saved.name}",
     ]
 
@@ -477,7 +482,5 @@ def _afterwards(made: Plan | None) -> list[str]:
     """What to do now: the database follows the code only when told to."""
     lines = []
     if made and any("/migrations/" in name for name in (*made.write, *made.remove)):
-        lines.append(
-            "Its database was left as it is: run `python manage.py migrate` there."
-        )
+        lines.append("Its database was not changed: run `python manage.py migrate` there.")
     return [*lines, f"See where you are with: {COMMAND} steps"]

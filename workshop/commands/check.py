@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from checks.results import ItemResult, Report
 
 
-HELP = "judge your project with a step's checklist"
+HELP = "check your project with a step's checklist"
 MORE = (
-    "With --url it judges a live deployment instead, with two accounts that exist there. "
+    "With --url it checks a live deployment instead, with two accounts that exist there. "
     "They may also come from the variables NUMENEON_LOGIN_1 and NUMENEON_LOGIN_2 "
     "(EMAIL:PASSWORD), which keeps passwords out of the shell's history; a password that "
     "is left out is asked for."
@@ -49,10 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         action="append",
         default=[],
-        help="judge this item and what it needs (may be repeated)",
+        help="check this item and those it needs (can be repeated)",
     )
     parser.add_argument(
-        "--all", action="store_true", help="print every item in full, also what waits"
+        "--all", action="store_true", help="print every item in full, blocked ones too"
     )
     parser.add_argument(
         "--json", metavar="FILE", help="write the results as JSON (- for stdout)"
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--junit", metavar="FILE", help="write the results as JUnit XML (- for stdout)"
     )
     parser.add_argument(
-        "--url", metavar="URL", help="judge the deployment at this https address"
+        "--url", metavar="URL", help="check the deployment at this https address"
     )
     parser.add_argument(
         "--login",
@@ -136,7 +136,7 @@ def chosen_step(
         for step in reversed(home.steps):
             if any(item.live for item in home.checklist(step)):
                 return step
-        raise UsageError("No step judges a live deployment; leave out --url.")
+        raise UsageError("No step checks a live deployment; leave out --url.")
     return progress.current() or home.steps[-1]
 
 
@@ -240,7 +240,7 @@ def accounts(options: Sequence[str]) -> list[tuple[str, str]]:
     pairs = [_account(text) for text in given]
     if pairs and pairs[0][0].casefold() == pairs[1][0].casefold():
         raise UsageError(
-            "The two accounts must be different ones: one causes, one receives."
+            "The two accounts must be different: one sends, the other receives."
         )
     return pairs
 

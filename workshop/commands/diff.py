@@ -24,7 +24,7 @@ class Side:
     folder: Path
 
 
-HELP = "what changes between two steps, or a step and yours"
+HELP = "what changes between two steps, or between a step and your project"
 MORE = (
     "A and B are steps or `mine`, the project in workspace/. One step alone is compared "
     "with the one before it: `diff 3` shows what step 3 changes. READMEs and .gitignore are "
@@ -66,8 +66,8 @@ def _before(home: Home, name: str) -> str:
     """The step to compare one step with. Raises UsageError if there is none."""
     if name.lower() == "mine":
         raise UsageError(
-            "Name what to compare your project with. For example, what it lacks or has "
-            f"more than step 4: {COMMAND} diff 4 mine"
+            "Name what to compare your project with. For example, how it differs from step "
+            "4: {COMMAND} diff 4 mine"
         )
     step = home.step(name)
     earlier = home.before(step)

@@ -1,4 +1,4 @@
-"""`doctor`: what this machine has and lacks, in words."""
+"""`doctor`: what this machine has and what is missing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Finding:
     required: bool = False
 
 
-HELP = "what this machine has and lacks, in words"
+HELP = "what this machine has and what is missing"
 MORE = ""
 
 
@@ -56,7 +56,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
         if not finding.fine and finding.required:
             lacking.append(finding.name)
     if lacking:
-        say("", f"Required and lacking: {', '.join(lacking)}.")
+        say("", f"Required but missing: {', '.join(lacking)}.")
         return Exit.ENVIRONMENT
     say("", "Everything that is required is here.")
     return Exit.PASSED
@@ -92,7 +92,7 @@ def _environment(home: Home) -> Finding:
         sys.prefix != sys.base_prefix,
         f"{sys.prefix}" + ("" if inside else " (not the tutorial's own .venv)"),
         "keeping the tutorial's packages apart from yours",
-        "Start the command as `python3 tutorial.py`: it makes the environment.",
+        "Start with `python3 tutorial.py`: it creates the environment.",
         required=True,
     )
 
@@ -113,7 +113,7 @@ def _packages(home: Home) -> Finding:
         not differing,
         shown or f"all {len(wanted)} as locked in requirements.txt",
         "the checks and the backend",
-        "Delete the folder .venv and start again: it is made anew.",
+        "Delete the folder .venv and start again: it will be recreated.",
         required=True,
     )
 
@@ -137,9 +137,9 @@ def locked(requirements: Path) -> dict[str, str]:
 def _folder(home: Home) -> Finding:
     try:
         with tempfile.TemporaryFile(dir=home.root):
-            fine, found = True, f"{home.root} may be written to"
+            fine, found = True, f"{home.root} can be written to"
     except OSError as error:
-        fine, found = False, f"{home.root} may not be written to: {error.strerror}"
+        fine, found = False, f"{home.root} cannot be written to: {error.strerror}"
     return Finding(
         "Folder", fine, found, "your project and progress",
         "Move the tutorial to a folder of your own.", required=True,
@@ -154,7 +154,7 @@ def _space(home: Home) -> Finding:
         places[least] >= ROOM,
         f"{places[least] / 1e9:.1f} GB free in {least}",
         "scratch copies of your project while it is checked",
-        "Make room: a check wants 0.3 GB.",
+        "Free some disk space: a check needs 0.3 GB.",
         required=True,
     )
 
@@ -167,9 +167,9 @@ def _port(home: Home) -> Finding:
     from course.processes import free_port
 
     try:
-        fine, found = True, f"127.0.0.1 gives free ports, such as {free_port()}"
+        fine, found = True, f"127.0.0.1 has free ports, such as {free_port()}"
     except OSError as error:
-        fine, found = False, f"127.0.0.1 gives no port: {error.strerror}"
+        fine, found = False, f"127.0.0.1 has no free port: {error.strerror}"
     return Finding(
         "Network", fine, found, "starting your server and talking to it",
         "Allow Python to listen on 127.0.0.1 in your firewall.", required=True,
@@ -184,7 +184,7 @@ def _redis(home: Home) -> Finding:
         "Redis",
         path is not None,
         f"{path} ({_version([str(path), '--version'])})" if path else "not found",
-        "items that send messages between processes; all else works without it",
+        "items that send messages between processes; everything else works without it",
         _redis_remedy(),
     )
 
@@ -194,7 +194,7 @@ def _redis_remedy() -> str:
         return "Install it: brew install redis"
     if os.name == "nt":
         return (
-            "Redis is not made for Windows. Use the tutorial under WSL "
+            "Redis does not run on Windows. Use the tutorial under WSL "
             "(https://learn.microsoft.com/windows/wsl/install) for those items."
         )
     return "Install it: sudo apt install redis-server   (or valkey-server)"
@@ -215,7 +215,7 @@ def _postgres(home: Home) -> Finding:
         "PostgreSQL",
         server is not None,
         f"{server} ({_version([str(server), '--version'])})" if server else "not found",
-        "items that start your project the way a host does; all else works without it",
+        "items that start your project the way a host does; everything else works without it",
         f"Install it: {remedy}",
     )
 
@@ -254,16 +254,20 @@ def _events(home: Home) -> Finding:
     folder = home.workspace if home.workspace.is_dir() else home.root
     told = polling(folder)
     if told:
-        found = f"looks at the files twice a second ({file_system(folder) or 'as asked'})"
+        found = f"checks the files twice a second ({file_system(folder) or 'as asked'})"
         fine = True
     else:
         fine = events_arrive(home.root)
-        found = "the system tells of changed files" if fine else "no news of changed files"
+        found = (
+            "the system reports changed files"
+            if fine
+            else "the system does not report changed files"
+        )
     return Finding(
         "Saves",
         fine,
         found,
-        "`watch`, which checks again at each save",
+        "`watch`, which checks again at every save",
         "Set the variable NUMENEON_POLLING=1.",
     )
 

@@ -14,10 +14,10 @@ from workshop.commands.catch_up import Plan, carry_out, compare, described, save
 from workshop.errors import Exit
 from workshop.home import Home
 
-HELP = "put the files that a step gives into your project, backing up first"
+HELP = "put the files that a step provides into your project, after a backup"
 MORE = (
-    "Given is what you read and need not type: tests, mostly. The page of a step says what "
-    "it is; the rest of the step is yours to write. A second run changes nothing."
+    "These are files that you read but do not have to type, mostly tests. A step's page lists "
+    "them; you write the rest of the step. A second run changes nothing."
 )
 
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the command's name."""
     parser.add_argument("step", metavar="STEP")
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would happen, and stop"
+        "--dry-run", action="store_true", help="only print what would happen"
     )
 
 
@@ -48,13 +48,13 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     project = home.project(None)
     gift = gift_of(home, step)
     if not gift.given and not gift.gone:
-        say(f"Step {step.number} gives no files: all of it is yours to write.")
+        say(f"Step {step.number} gives no files: you write all of it.")
         return Exit.PASSED
     todo = plan(home, step, gift, project)
     say(f"Step {step.number}, {step.title}, gives {plural(len(gift.given), 'file')}:", "")
     if not todo:
         say(*(f"  {name}" for name in gift.given), "")
-        say("All of it is in place: nothing was changed.")
+        say("All of them are in place: nothing was changed.")
     elif arguments.dry_run:
         say(*described(todo), "", "Nothing was changed: this was a dry run.")
     else:
@@ -100,5 +100,5 @@ def _same(one: Path, other: Path) -> bool:
 
 def _left(gift: Gift) -> Sequence[str]:
     if not gift.own:
-        return ["Nothing is left to write in this step."]
+        return ["There is nothing left to write in this step."]
     return ["Yours to write:", *(f"  {name}" for name in gift.own)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEVELS = ("think", "look at", "code")
 
 
-HELP = "the next hint for what failed first, or for an item"
+HELP = "the next hint for the first failed item, or for the one you name"
 MORE = "First what to think about, then where to look, then the code."
 
 
@@ -119,13 +119,13 @@ def _after(item: Item, level: int, *, again: bool) -> list[str]:
     """What comes next: a sentence, and the command on a line of its own to be copied."""
     if again:
         sentence, command = (
-            "That was all there is. From the first:",
+            "There are no more hints. From the first one:",
             f"hint {item.id} --all",
         )
     elif level == len(LEVELS) - 1:
         sentence, command = "That was the last hint. Check it:", f"check --item {item.id}"
     else:
         rest = "where to look" if level == 0 else "the code"
-        sentence = f"Still stuck? The same command again tells {rest}:"
+        sentence = f"Still stuck? Run the same command again to see {rest}:"
         command = f"hint {item.id}"
     return [wrap(sentence), f"  {COMMAND} {command}"]

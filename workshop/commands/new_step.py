@@ -20,11 +20,11 @@ from workshop.errors import EnvironmentTrouble, Exit, UsageError
 from workshop.home import Home
 from workshop.propagation import mirror
 
-HELP = "for maintainers: make a new step, and what follows from the list of steps"
+HELP = "for maintainers: create a new step and everything that depends on the list of steps"
 MORE = (
     "The step begins as a copy of the one before it with a small example of everything: "
     "code, a test, an item and what proves it, a page. It passes all tests; its author "
-    "replaces the example. Without a SLUG it only writes anew what README.md and mkdocs.yml "
+    "replaces the example. Without a SLUG it only updates what README.md and mkdocs.yml "
     "take from course/course.toml, and makes final/ equal to the last step."
 )
 _LIST = "course/course.toml"
@@ -68,9 +68,9 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     _write(home, step, before, len(later))
     course.steps.cache_clear()  # the checklists are read next, by the new list
     now = replace(home, steps=read(home.root / _LIST))
-    say(f"Step {step.number}, {step.title}, is made from step {before.number}.")
+    say(f"Step {step.number}, {step.title}, was created from step {before.number}.")
     if later:
-        say(f"{plural(len(later), 'step')} behind it got new numbers.")
+        say(f"{plural(len(later), 'step')} after it got new numbers.")
     say(*_follow(now), "", *_by_hand(now, step))
     return Exit.PASSED
 
@@ -196,7 +196,7 @@ def _follow(home: Home) -> list[str]:
     written = generated.refresh(home)
     if mirror(home.folder(home.steps[-1]), home.final):
         written.append("final/")
-    return [f"Written anew: {', '.join(written) or 'nothing, all was up to date'}."]
+    return [f"Updated: {', '.join(written) or 'nothing, all was up to date'}."]
 
 
 def _by_hand(home: Home, step: Step) -> list[str]:

@@ -54,7 +54,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
         say(f"final/ is made equal to steps/{home.steps[-1].slug}:")
         say(*(f"  {name}" for name in listed(refreshed)))
     if not (written or refreshed):
-        say("Everything has it already: nothing was written.")
+        say("All steps have it already: nothing was written.")
     else:
         say("", f"Now run the tests: {COMMAND} test")
     return Exit.PASSED

@@ -13,11 +13,12 @@ from workshop.errors import Exit
 from workshop.home import Home
 from workshop.progress import load
 
-HELP = "begin again: your project as new, nothing passed, after a backup"
+HELP = "start over: a new project and no progress, after a backup"
 MORE = (
-    "Whatever a new project does not have is removed, the database too; all of it is in "
-    "the backup, and `restore` puts it back. Virtual environments and .git are not touched. "
-    "To begin only one step again: catch-up STEP --before."
+    "Everything that a new project does not have is removed, the database too. It is all "
+    "in the backup, and `restore` puts it back. Virtual environments and .git are not "
+    "touched. "
+    "To start only one step over: catch-up STEP --before."
 )
 
 
@@ -26,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--progress",
         action="store_true",
-        help="leave the files alone: forget only what passed and which hints were given",
+        help="keep the files: forget only what passed and which hints were given",
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would happen, and stop"
+        "--dry-run", action="store_true", help="only print what would happen"
     )
     project_options(parser, python=False)
 
@@ -43,15 +44,18 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     progress = load(home, project)
     made = as_new(home, project)
     if not made and progress.is_empty():
-        say(f"{where} is already as new: nothing was changed.")
+        say(f"{where} is already new: nothing was changed.")
         return Exit.PASSED
     if arguments.dry_run:
-        say(*catch_up.rehearsed(f"make {where} as new, with nothing passed", made))
+        say(*catch_up.rehearsed(f"make {where} new, with nothing passed", made))
         return Exit.PASSED
     saved = catch_up.carry_out(home, project, made) if made else None
     progress.forget()
     number = home.steps[0].number
-    say(wrap(f"{where} is as new: as after step {number}, with nothing passed."), "")
+    say(
+        wrap(f"{where} is new: it matches the end of step {number}, with nothing passed."),
+        "",
+    )
     say(*catch_up.described(made), "", *catch_up.saved_at(home, saved))
     say(f"See where you are with: {COMMAND} steps")
     return Exit.PASSED
@@ -68,7 +72,7 @@ def _forget(home: Home, project: Path, *, dry: bool) -> int:
     """Forget the record alone."""
     progress = load(home, project)
     if progress.is_empty():
-        say("Nothing is noted yet: there is nothing to forget.")
+        say("There is no progress yet: nothing to forget.")
     elif dry:
         say("What passed and which hints were given would be forgotten: a dry run.")
     else:

@@ -15,7 +15,7 @@ from workshop.errors import Exit, UsageError
 from workshop.home import Home
 from workshop.progress import load
 
-HELP = "put a backup of your project back, after a backup of what is there"
+HELP = "put back a backup of your project, after backing up what is there now"
 MORE = (
     "Without BACKUP it is the newest one that catch-up or reset made. The project is then "
     "as it was, the database and your progress too. A second run changes nothing."
@@ -29,13 +29,13 @@ LABEL = "-before-restore"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the command's name."""
     parser.add_argument(
-        "backup", metavar="BACKUP", nargs="?", help="its name, or how the name begins"
+        "backup", metavar="BACKUP", nargs="?", help="its name, or the beginning of the name"
     )
     parser.add_argument(
         "--list", action="store_true", help="print the backups, the newest last, and stop"
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would happen, and stop"
+        "--dry-run", action="store_true", help="only print what would happen"
     )
     project_options(parser, python=False)
 
@@ -57,17 +57,17 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     wanted = {name: backup / name for name in files_of(backup, databases=True)}
     made = catch_up.compare(wanted, project, lambda name: True, databases=True)
     if not made:
-        say(f"{where} is already as in {backup.name}: nothing was changed.")
+        say(f"{where} is already the same as {backup.name}: nothing was changed.")
         return Exit.PASSED
     if arguments.dry_run:
-        say(*catch_up.rehearsed(f"make {where} what {backup.name} is", made))
+        say(*catch_up.rehearsed(f"make {where} the same as {backup.name}", made))
         return Exit.PASSED
     say(f"Putting back {backup.name}.")
     saved = catch_up.carry_out(home, project, made, LABEL)
     load(home, backup).copy_to(project)
     say(f"{where} is as it was then.", "", *catch_up.described(made), "")
     say(*catch_up.saved_at(home, saved))
-    say(wrap("If its server is running, restart it: the database may be another one."))
+    say(wrap("If its server is running, restart it: the database may have changed."))
     return Exit.PASSED
 
 

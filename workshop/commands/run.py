@@ -44,7 +44,7 @@ DATABASES = {{
 '''
 
 
-HELP = "start a step's backend with demo people and printed logins"
+HELP = "start a step's backend with demo users, and print their logins"
 MORE = (
     "It runs in a copy with a database of its own: your files and your database stay as "
     "they are. Ctrl-C stops it (the exit status is 0)."
@@ -74,7 +74,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
                 say(*greeting(backend, port, known))
                 status = server.wait()
         raise Stop(
-            f"The server ended by itself (exit status {status}); what it said is above.",
+            f"The server stopped by itself (exit status {status}); its output is above.",
             Exit.FAILED,
         )
     except KeyboardInterrupt:
@@ -158,7 +158,7 @@ def seed(backend: ScratchBackend, password: str) -> bool:
     except Stop as stop:
         if "Unknown command" not in str(stop):
             raise
-        complain("This project has no `manage.py seed_demo`, so there are no demo people.")
+        complain("This project has no `manage.py seed_demo`, so there are no demo users.")
         return False
     return True
 
@@ -182,9 +182,7 @@ def served(
         if wanted is not None or not listens(port):
             break
     what = "ended" if ended else "is silent"
-    raise Stop(
-        f"The server did not come up: it {what}. What it said is above.", Exit.FAILED
-    )
+    raise Stop(f"The server did not start: it {what}. Its output is above.", Exit.FAILED)
 
 
 @contextlib.contextmanager
@@ -294,7 +292,7 @@ def choose_port(wanted: int | None) -> int:
     require_port(wanted)
     if listens(wanted):
         raise EnvironmentTrouble(
-            f"Port {wanted} is in use by another program. End that one, or leave out --port."
+            f"Port {wanted} is in use by another program. Stop it, or leave out --port."
         )
     return wanted
 

@@ -48,7 +48,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
         return Exit.PASSED
     with instance.sole(home) as alone:
         if not alone:
-            say(instance.where(home), "It ends with Ctrl-C on its own terminal.")
+            say(instance.where(home), "Stop it with Ctrl-C in its own terminal.")
             return Exit.PASSED
         return serve_and_watch(home, progress, arguments, made=made)
 
@@ -109,7 +109,7 @@ def screen(
         lines += [f"  read   {live.address}"]
     if live and live.network_address:
         lines += [
-            f"  others on your network: {live.network_address}",
-            "  Warning: everybody on the network can read what the checks find.",
+            f"  on your network: {live.network_address}",
+            "  Warning: everybody on this network can read what the checks find.",
         ]
     return [*lines, f"  all commands: {COMMAND} --help", ""]

@@ -1,4 +1,4 @@
-"""`watch`: check again at each save, until told to stop."""
+"""`watch`: check again at every save, until told to stop."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ SHARED_FILE_SYSTEMS = {
 }
 
 
-HELP = "check again at each save"
+HELP = "check again at every save"
 MORE = (
     "Keys: Enter checks again, h gives a hint for the first failing item, n goes on to "
     "the next step, q quits (as Ctrl-C does; the exit status is 0). Where the system does "
     "not report changed files (some containers, network drives, WSL), set "
-    "NUMENEON_POLLING=1 to look at the files twice a second instead."
+    "NUMENEON_POLLING=1 to check the files twice a second instead."
 )
 
 
@@ -258,7 +258,9 @@ def saves(project: Path) -> Generator[Saved | None, None, None]:
     """
     for paths in looked_for(project) if polling(project) else reported(project):
         if not project.is_dir():
-            raise UsageError(f"The folder {project} has gone; nothing is left to watch.")
+            raise UsageError(
+                f"The folder {project} was removed; there is nothing left to watch."
+            )
         yield save_of(project, paths) if paths else None
 
 

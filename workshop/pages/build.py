@@ -36,10 +36,12 @@ class BuildError(Exception):
 def trouble(home: Home) -> str:
     """Why the pages cannot be built here, in words; '' if they can."""
     if not (home.root / "mkdocs.yml").is_file():
-        return "The pages are not shown: this copy has no mkdocs.yml."
+        return "The pages are not available: this copy has no mkdocs.yml."
     for package in ("mkdocs", "material"):
         if importlib.util.find_spec(package) is None:
-            return "The pages are not shown: the package mkdocs-material is not installed."
+            return (
+                "The pages are not available: the package mkdocs-material is not installed."
+            )
     return ""
 
 
@@ -153,7 +155,10 @@ class Builder:
                 self._build_all(state)
         except (BuildError, OSError) as error:
             if not self._stop.is_set():
-                say(f"The pages could not be built: {error}", "The checks go on without.")
+                say(
+                    f"The pages could not be built: {error}",
+                    "The checks continue without them.",
+                )
 
     def _is_page(self, source: Path) -> bool:
         """Whether this is the text of one page, which was built before."""

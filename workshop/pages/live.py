@@ -263,7 +263,7 @@ class Live(Observer):
         """What to say of an address that cannot be listened at."""
         if error.errno == errno.EADDRINUSE:
             return (
-                f"Port {self.port} is in use by another program. End that one, or choose "
+                f"Port {self.port} is in use by another program. Stop it, or choose "
                 "another port with --port."
             )
         return f"The pages cannot be served at {self.host}: {error.strerror}."

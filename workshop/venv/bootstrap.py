@@ -38,7 +38,7 @@ def main(root: str, argv: Sequence[str]) -> int:
         print(f"\n{error}", file=sys.stderr)
         return ENVIRONMENT
     except KeyboardInterrupt:
-        print("\nStopped. The next start goes on from here.", file=sys.stderr)
+        print("\nStopped. Start it again to continue from here.", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -58,7 +58,7 @@ def run(home: Path, argv: Sequence[str]) -> int:
         (home / ".venv" / STAMP).unlink(missing_ok=True)
         print(
             f"The package {package} is missing from {home / '.venv'}. "
-            "Start the command again: it will be put back.",
+            "Start the command again: it will be installed.",
             file=sys.stderr,
         )
         return ENVIRONMENT
@@ -79,7 +79,7 @@ def hand_over(home: Path, argv: Sequence[str]) -> int:
         (home / ".venv" / STAMP).unlink(missing_ok=True)
         raise SetupError(
             f"The interpreter {python} cannot be started ({error.strerror}). "
-            "Start the command again: it will be made anew."
+            "Start the command again: it will be recreated."
         ) from error
 
 

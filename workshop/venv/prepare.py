@@ -25,13 +25,12 @@ from workshop.venv.state import (
 CAUSES = (
     (
         r"No space left on device|Errno 28|not enough space on the disk",
-        "The disk is full. The packages take about 400 MB: make room, then start again.",
+        "The disk is full. The packages take about 400 MB: free some space, then start again.",
     ),
     (
         r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerificationError",
         "The certificate of the package index was not accepted, as happens behind a company "
-        "proxy. Name the file with your company's certificates in the variable PIP_CERT and "
-        "start again.",
+        "proxy. Set the variable PIP_CERT to the file with your company's certificates and start again.",
     ),
     (
         r"ProxyError|407 Proxy|Cannot connect to proxy",
@@ -48,12 +47,11 @@ CAUSES = (
     (
         r"DO NOT MATCH THE HASHES|HASH mismatch|hash(?:es)? .* do(?:es)? not match",
         "A download is not what the tutorial expects: it was damaged on the way, or something "
-        "between you and the package index changed it. Start again; if it says the same, try "
-        "another network.",
+        "between you and the package index changed it. Start again; if the message is the same, try another network.",
     ),
     (
         r"No matching distribution found|Could not find a version that satisfies",
-        "The package index gave no build of a package for this Python and this kind of machine. "
+        "The package index has no build of a package for this Python and this kind of machine. "
         "Either it could not be reached: then start again with a connection. Or there is none: "
         "Python 3.11 to 3.14 on Linux, macOS and 64-bit Windows are known to work (on Windows "
         "on ARM, the Intel Python).",
@@ -90,7 +88,7 @@ def prepare(home: Path, python: str) -> None:
 def _prepare(home: Path, python: str, log: Path) -> None:
     if is_ready(home) and _version_of(venv_python(home)) == _stamped_version(home):
         return
-    tell("Preparing the tutorial's Python environment (.venv). Once; it takes a minute.")
+    tell("Preparing the tutorial's Python environment (.venv). This happens once and takes about a minute.")
     log.write_text("", "utf-8")
     (home / ".venv" / STAMP).unlink(missing_ok=True)
     version = _make_venv(home, python, log)
@@ -110,7 +108,7 @@ def _make_venv(home: Path, python: str, log: Path) -> tuple[int, int]:
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
     elif folder.exists():
-        tell("  the .venv that is here cannot be used: making it anew")
+        tell("  the .venv that is here cannot be used: recreating it")
         shutil.rmtree(folder)
     tell("  making the environment")
     command = [python, "-m", "venv", str(folder)]
@@ -127,7 +125,7 @@ def _make_venv(home: Path, python: str, log: Path) -> tuple[int, int]:
             raise SetupError(no_ensurepip())
         raise SetupError(
             explain(
-                (done.stdout + done.stderr).splitlines(), log, "making .venv did not work"
+                (done.stdout + done.stderr).splitlines(), log, ".venv could not be created"
             )
         )
     return version
@@ -137,7 +135,7 @@ def no_ensurepip() -> str:
     """What to say where Python came without the part that makes environments."""
     debian = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
     return (
-        "This Python came without the part that makes virtual environments (ensurepip).\n"
+        "This Python is missing the part that creates virtual environments (ensurepip).\n"
         f"On Debian and Ubuntu: sudo apt install {debian}   (or python3-venv)\n"
         "Then start again."
     )
@@ -256,7 +254,7 @@ def explain(lines: Iterable[str], log: Path, what: str) -> str:
             "",
             "  The last lines were:",
             *(said or ["    (nothing)"]),
-            f"  All of it: {log}",
+            f"  The whole log: {log}",
         ]
     )
 
@@ -265,8 +263,8 @@ def _os_trouble(home: Path, error: OSError) -> str:
     if error.errno == 28:
         return CAUSES[0][1]
     return (
-        f"The environment could not be made in {home}: {error.strerror or error} "
-        f"({error.filename}). Check that the folder may be written to, then start again."
+        f"The environment could not be created in {home}: {error.strerror or error} "
+        f"({error.filename}). Check that the folder can be written to, then start again."
     )
 
 

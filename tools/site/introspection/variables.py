@@ -274,7 +274,7 @@ def _default_at(frame: FrameType) -> str:
 
 @functools.cache
 def _defaults_in(file: str) -> dict[End, str]:
-    """The defaults in a source file, by where the expressions end that they stand in for."""
+    """The defaults in a source file, by where the expressions end that they replace."""
     found: dict[End, str] = {}
     for node in ast.walk(ast.parse(Path(file).read_bytes())):
         if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):

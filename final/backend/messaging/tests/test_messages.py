@@ -51,7 +51,7 @@ def test_message_to_oneself_is_400(api, alice):
 
 
 def test_message_to_an_inactive_user_is_400(api, bob):
-    """Whoever left gets no messages."""
+    """A user who has left gets no messages."""
     User.objects.filter(pk=bob.pk).update(is_active=False)
 
     response = api.post("/api/messages/", {"receiver_id": bob.pk, "content": "hello"})

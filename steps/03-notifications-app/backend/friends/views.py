@@ -84,7 +84,7 @@ class RemoveFriendView(APIView):
     """End a friendship."""
 
     def delete(self, request, user_id):
-        """Called for DELETE: 204, or 404 for somebody who is no friend."""
+        """Called for DELETE: 204, or 404 for somebody who is not a friend."""
         return deleted_or_404(
             services.remove_friend(user=request.user, friend_id=user_id)
         )

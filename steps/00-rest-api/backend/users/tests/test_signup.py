@@ -38,7 +38,7 @@ def test_signup_answers_with_the_account(db):
 
 
 def test_signup_without_display_name_shows_the_username(db):
-    """Whoever gives no display name is shown by username."""
+    """A user without a display name is shown by username."""
     data = {key: NEW[key] for key in NEW if key != "display_name"}
 
     response = APIClient().post("/api/auth/signup/", data)

@@ -68,7 +68,7 @@ def test_search_looks_at_names_only(api, make_user, text, found):
 
 
 def test_search_skips_inactive_users(api, bob):
-    """Whoever left is not found."""
+    """A user who has left is not found."""
     User.objects.filter(pk=bob.pk).update(is_active=False)
 
     assert names(api.get("/api/auth/search/", {"q": "bob"})) == []

@@ -24,7 +24,7 @@ def test_friends_are_listed_whoever_asked(api, befriend, alice, bob, alice_asked
 
 
 def test_open_request_makes_no_friend(api, alice, bob):
-    """Somebody who has not answered is no friend yet."""
+    """Somebody who has not answered is not a friend yet."""
     Friendship.objects.create(from_user=alice, to_user=bob)
 
     assert api.get("/api/friends/").json()["count"] == 0

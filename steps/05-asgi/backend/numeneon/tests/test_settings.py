@@ -46,7 +46,7 @@ def test_debug_is_on_unless_switched_off(value):
 
 @pytest.mark.parametrize("value", ["false", "0", "off", "flase"])
 def test_debug_is_off_for_anything_else(value):
-    """Whoever tries to switch DEBUG off succeeds, even with a typing error."""
+    """Any value that tries to switch DEBUG off does, even one with a typing error."""
     assert setting("s.DEBUG", DEBUG=value, SECRET_KEY="x" * 50) == "False"
 
 
