@@ -367,6 +367,15 @@ def wait_until(
     return False
 
 
+def prints(process: Process, word: str, *, seconds: float) -> bool:
+    """Wait for that word in what a process prints, until it ends or the time is over."""
+    return wait_until(
+        lambda: word in process.log(),
+        seconds=seconds,
+        alive=lambda: process.exit_code is None,
+    )
+
+
 def own_group() -> dict[str, Any]:
     """Options of Popen for a process that a Ctrl-C at our terminal does not reach."""
     if sys.platform == "win32":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Render runs this once for every deploy. Migrations are not its business: a build can
-# fail or be thrown away, so render.yaml runs them just before the new version starts.
+# Render runs this once for every deploy. Migrations run later, when the new version
+# starts: a build can fail, or be thrown away.
 set -o errexit
 
 cd "$(dirname "$0")"

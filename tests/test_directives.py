@@ -163,7 +163,7 @@ def test_plain_code_is_as_it_is() -> None:
             "add after send_notification()",
         ),
         (
-            "06-render-deployment path=backend/numeneon/settings.py region='# Production'",
+            "02-settings path=backend/numeneon/settings.py region='# Real-time'",
             "add at the end",
         ),
         ("06-render-deployment path=build.sh", "create new file"),

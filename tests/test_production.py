@@ -17,6 +17,7 @@ from tests.variants import Edit
 from tests.variants.step06 import (
     DEBUG,
     KEY,
+    MIGRATE,
     PARSED,
     PLAN,
     REQUIREMENTS,
@@ -28,8 +29,8 @@ from tests.variants.step06 import (
 pytestmark = pytest.mark.server
 STEP = course.step(6)
 GUNICORN = (
-    "      cd backend && exec gunicorn numeneon.asgi:application --bind 0.0.0.0:$PORT\n"
-    "      -k uvicorn.workers.UvicornWorker\n"
+    f"      cd backend && {MIGRATE} && exec gunicorn numeneon.asgi:application\n"
+    "      --bind 0.0.0.0:$PORT      -k uvicorn.workers.UvicornWorker\n"
 )
 REQUIRE_TLS = PARSED.replace("(database_url)", "(database_url, ssl_require=True)")
 
@@ -134,7 +135,9 @@ def test_shell_in_front_of_the_server_is_a_remark(judge):
         "deploy.shutdown",
         Edit("start.sh", "", server),
         Edit(
-            PLAN, START, "      cd backend && bash ../start.sh numeneon.asgi:application\n"
+            PLAN,
+            START,
+            f"      cd backend && {MIGRATE} && bash ../start.sh numeneon.asgi:application\n",
         ),
     )
 

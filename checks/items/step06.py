@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from checks.errors import Blocked, EnvironmentFault, NotYet, Place
+from checks.harness import layers
 from checks.harness.client import Answer, Socket
 from checks.harness.harness import Harness
 from checks.harness.logs import last_words
@@ -23,6 +24,7 @@ from checks.render.production import (
     Production,
     end,
     fitting,
+    has_blueprint,
     looks_secret,
     place_in_lists,
     production,
@@ -36,6 +38,10 @@ from course.processes import Process, listening, wait_until
 IDLE_SECONDS = 15.0
 _IDLE_PEOPLE = 5
 _SOCKETS_EACH = 10
+# How long listeners of the channel layer hear nothing: more than the five seconds after which
+# redis-py and channels-redis lose patience by default, on a busy machine as well.
+_LISTENING_SECONDS = 7.5
+_LISTENERS = 5
 # How long the frames may take that all idle sockets should get, in seconds.
 _PATIENCE = 5.0
 # The longest end of a server that is waited for: a verdict has to come. Seconds.
@@ -67,6 +73,219 @@ def _migrated(harness: Harness) -> None:
     production(harness).migrate()
 
 
+@item("redis.url")
+def redis_url_switches_the_layer(harness: Harness) -> None:
+    """Setting `REDIS_URL` switches the default layer to Redis; an empty value does not."""
+    for url, memory in (("redis://127.0.0.1:9/0", False), ("", True)):
+        layer = layers.probe(harness, "check_settings", REDIS_URL=url)["layer"]
+        if not memory:
+            layers.judge_hosts(harness, layer.get("config") or {})
+        if layer.get("error"):
+            raise layers.fault(harness, layer, layers.TALKS_TO_REDIS)
+        if layer["memory"] != memory:
+            raise NotYet(
+                f"with REDIS_URL={url!r} the default layer is {layer['class']}",
+                expected="the layer in memory" if memory else layers.TALKS_TO_REDIS,
+                look_at=harness.project.setting("CHANNEL_LAYERS"),
+            )
+
+
+@item("redis.crosses", needs=["redis.url"])
+def message_crosses_processes(harness: Harness) -> None:
+    """Through the Redis that `REDIS_URL` names, a message crosses from one process to another."""
+    url = harness.redis(password=layers.PASSWORD).url
+    heard = layers.heard_by_listeners(harness, url, members=1, idle=0)
+    if heard != ["hello"]:
+        raise NotYet(
+            f"a process listened to a group, another one sent to it, both with "
+            f"REDIS_URL={layers.masked(url)}: {layers.said(harness, heard)}",
+            expected="the message arrives in the other process",
+            look_at=harness.project.setting("CHANNEL_LAYERS"),
+        )
+
+
+@item("redis.idle", needs=["redis.crosses"], parallel=True)
+def idle_listeners_live(harness: Harness) -> None:
+    """Listeners that heard nothing for seven seconds still get the next message through Redis."""
+    heard = layers.heard_by_listeners(
+        harness,
+        harness.distant_redis(password=layers.PASSWORD),
+        members=_LISTENERS,
+        idle=_LISTENING_SECONDS,
+    )
+    lost = [text for text in heard if text != "hello"]
+    if lost:
+        raise NotYet(
+            f"{len(lost)} of {len(heard)} idle listeners lost the message: "
+            f"{layers.said(harness, lost[:1])}",
+            expected="a connection may be silent for as long as it likes",
+            look_at=harness.project.setting("CHANNEL_LAYERS"),
+            todo="use channels_redis.pubsub.RedisPubSubChannelLayer, or give the core layer's "
+            "host a socket_timeout of None",
+        )
+
+
+# What the items of production settings need. They are judged before there is a blueprint,
+# and where there is one, what is wrong with it is the news of its own items.
+
+
+def _loads_in_production(harness: Harness) -> None:
+    """The settings load with DEBUG off and the variables of production."""
+    try:
+        variables_are_provided(harness)
+    except (NotYet, EnvironmentFault):
+        if not has_blueprint(harness):
+            raise
+        raise Blocked("deploy.variables") from None
+
+
+def _first_in_production(harness: Harness) -> Server:
+    """The first server, once it is known to start as a whole."""
+    if has_blueprint(harness):
+        try:
+            server_boots_and_is_well(harness)
+        except (NotYet, EnvironmentFault):
+            raise Blocked("deploy.boots") from None
+    return _first(harness)
+
+
+def _deploy_check(harness: Harness) -> Process:
+    """`manage.py check --deploy` under the variables of the blueprint, ended."""
+    return harness.once("check --deploy", lambda: _run_deploy_check(harness))
+
+
+def _run_deploy_check(harness: Harness) -> Process:
+    plan = production(harness)
+    command = f"exec python {_manage(plan)} check --deploy --fail-level WARNING"
+    process = plan.start(command, plan.env())
+    if process.wait(60) is None:
+        process.kill()
+        raise NotYet(
+            f"`manage.py check --deploy` had not finished after 60 s; its last lines:\n"
+            f"{plan.log(process, 5)}",
+            expected="it ends by itself",
+        )
+    return process
+
+
+def _stopped_by_an_error(process: Process) -> bool:
+    """Whether Django's own commands cannot even begin: a mistake in the urls, say."""
+    return "Traceback (most recent call last)" in process.log()
+
+
+def _manage(plan: Production) -> str:
+    return shlex.quote(str(plan.sandbox.project.backend / "manage.py"))
+
+
+@item("deploy.check", prefetch=[_deploy_check])
+def deploy_check_is_clean(harness: Harness) -> None:
+    """`manage.py check --deploy` gives no warnings about the production settings."""
+    _loads_in_production(harness)
+    process = _deploy_check(harness)
+    if _stopped_by_an_error(process):
+        raise NotYet(
+            f"it stopped with an error: {production(harness).said(process)}",
+            expected="no warnings",
+            look_at=production(harness).sandbox.place_in(process.log()),
+            todo="correct that line, then check again",
+        )
+    if process.exit_code:
+        lines = [
+            line for line in process.log().splitlines() if re.match(r"\?: |\w.*: \(", line)
+        ]
+        shown = "\n".join(lines[:5]) or production(harness).log(process, 6)
+        raise NotYet(
+            f"it prints:\n{production(harness).sandbox.as_learner(shown)}",
+            expected="no warnings",
+            look_at=production(harness).sandbox.place_in(process.log())
+            or Place(harness.project.relative(harness.project.settings_file)),
+        )
+
+
+@item("deploy.needs-secret", needs=["deploy.check"], parallel=True)
+def no_start_without_secret(harness: Harness) -> None:
+    """Without SECRET_KEY the server refuses to start and says what is missing."""
+    _first_in_production(harness)
+    facts = harness.facts_of(_deploy_check(harness)) or {}
+    key = facts.get("jwt", {}).get("key", "")
+    _must_refuse(harness, production(harness).key_variable(key))
+
+
+@item("deploy.needs-database", needs=["deploy.check"], parallel=True)
+def no_start_without_database(harness: Harness) -> None:
+    """Without the database's variables the server refuses to start and says what is missing."""
+    _first_in_production(harness)
+    _must_refuse(harness, production(harness).database_variable())
+
+
+def _must_refuse(harness: Harness, name: str) -> None:
+    if news := production(harness).refusal(name):
+        raise news
+
+
+@item("deploy.https", needs=["deploy.check"])
+def https_is_the_way_in(harness: Harness) -> None:
+    """Under its Render host name the API answers over https, and plain http is redirected to it."""
+    server = _first_in_production(harness)
+    settings = Place(harness.project.relative(harness.project.settings_file))
+    over_tls = server.ask("GET", "/api/auth/me/")
+    if over_tls.status != 401:
+        raise NotYet(
+            f"with Render's headers {over_tls}",
+            expected="401: nobody is logged in (a redirect would never end, and 400 means "
+            "that the host name is not allowed)",
+            look_at=settings,
+        )
+    plain = server.ask("GET", "/api/auth/me/", headers={"X-Forwarded-Proto": "http"})
+    target = plain.headers.get("location", "")
+    if not (300 <= plain.status < 400 and target.startswith("https://")):
+        raise NotYet(
+            f"over plain http {plain}",
+            expected="a redirect to https: unencrypted traffic can be read and changed",
+            look_at=settings,
+        )
+
+
+@item("deploy.static", needs=["deploy.https"])
+def static_files_are_served(harness: Harness) -> None:
+    """The admin's login page is served together with its style sheet."""
+    server, plan = _first(harness), production(harness)
+    page = server.ask("GET", "/admin/login/")
+    if page.status == 404:
+        return  # a project without the admin has nothing to serve here
+    if page.status >= 500 or plan.discarded:
+        _judge_collected(plan, page)
+    need(page, 200)
+    sheet = _STYLE_SHEET.search(str(page.body))
+    if sheet is None:
+        raise NotYet("the page names no style sheet", expected="the admin's login page")
+    answer = server.ask("GET", sheet[1])
+    if answer.status != 200:
+        raise NotYet(
+            f"GET {sheet[1]} answered {answer.status}",
+            expected="200 and the style sheet",
+            look_at=plan.sandbox.place_in(server.process.log())
+            or Place(harness.project.relative(harness.project.settings_file)),
+        )
+
+
+def _judge_collected(plan: Production, page: Answer) -> None:
+    """Static files that the pre-deploy command collected are lost: say so, if they are."""
+    static = [name for name in plan.discarded if "/admin/css/" in name]
+    if static:
+        raise NotYet(
+            f"{page}; the pre-deploy command wrote {static[0]} and "
+            f"{len(plan.discarded) - 1} other files",
+            expected="static files that the deployed instance has: the pre-deploy command runs "
+            "on another one, whose files are discarded",
+            look_at=plan.plan.place(*plan.spot, "preDeployCommand"),
+            todo="run `manage.py collectstatic` in the build command",
+        )
+
+
+# Render
+
+
 @item("deploy.blueprint")
 def blueprint_is_valid(harness: Harness) -> str | None:
     """`render.yaml` is a valid blueprint with a Python web service."""
@@ -77,7 +296,7 @@ def blueprint_is_valid(harness: Harness) -> str | None:
 
 @item("deploy.references", needs=["deploy.blueprint"])
 def parts_fit_each_other(harness: Harness) -> str | None:
-    """Everything that the blueprint names exists: services, databases, folders and scripts."""
+    """Everything that the blueprint refers to exists: services, databases, folders and scripts."""
     _, web = fitting(harness).web_service()
     named = " ".join(str(web.get(key, "")) for key in _COMMANDS)
     if web.get("rootDir") and "../" in named:
@@ -86,11 +305,6 @@ def parts_fit_each_other(harness: Harness) -> str | None:
             "support promises only what is inside rootDir"
         )
     return None
-
-
-def _deploy_check(harness: Harness) -> Process:
-    """`manage.py check --deploy` under the variables of the blueprint, ended."""
-    return harness.once("check --deploy", lambda: _run_deploy_check(harness))
 
 
 @item("deploy.variables", needs=["deploy.references"], prefetch=[_deploy_check])
@@ -103,7 +317,7 @@ def variables_are_provided(harness: Harness) -> None:
         _refuse_what_we_made_up(plan, process)
         raise NotYet(
             f"the settings did not load: {plan.said(process)}",
-            expected="every variable that they need has a value in render.yaml",
+            expected=f"every variable that they need has a value in {plan.source}",
             look_at=plan.sandbox.place_in(process.log()) or place,
             todo="add the variable to `envVars`, or give it a default",
         )
@@ -125,7 +339,7 @@ def _refuse_what_we_made_up(plan: Production, process: Process) -> None:
 def _debug_is_on(harness: Harness, plan: Production, place: Place) -> NotYet:
     spots = [at for at, entry in plan.plan.variables() if entry.get("key") == "DEBUG"]
     cause = debug_explained(harness.project)
-    found = "DEBUG is on with the variables of render.yaml"
+    found = f"DEBUG is on with the variables of {plan.source}"
     todo = 'add `key: DEBUG` with `value: "false"` to `envVars`'
     if cause and (cause[1] or spots):
         place, why = cause
@@ -170,53 +384,6 @@ def _published(key: str, place: Place, instead: str) -> NotYet:
     )
 
 
-def _run_deploy_check(harness: Harness) -> Process:
-    plan = production(harness)
-    command = f"exec python {_manage(plan)} check --deploy --fail-level WARNING"
-    process = plan.start(command, plan.env())
-    if process.wait(60) is None:
-        process.kill()
-        raise NotYet(
-            f"`manage.py check --deploy` had not ended after 60 s; its last lines:\n"
-            f"{plan.log(process, 5)}",
-            expected="it ends by itself",
-        )
-    return process
-
-
-def _stopped_by_an_error(process: Process) -> bool:
-    """Whether Django's own commands cannot even begin: a mistake in the urls, say."""
-    return "Traceback (most recent call last)" in process.log()
-
-
-def _manage(plan: Production) -> str:
-    return shlex.quote(str(plan.sandbox.project.backend / "manage.py"))
-
-
-@item("deploy.check", needs=["deploy.variables"])
-def deploy_check_is_clean(harness: Harness) -> None:
-    """`manage.py check --deploy` has no warning about the production settings."""
-    process = _deploy_check(harness)
-    if _stopped_by_an_error(process):
-        raise NotYet(
-            f"it stopped with an error: {production(harness).said(process)}",
-            expected="no complaint",
-            look_at=production(harness).sandbox.place_in(process.log()),
-            todo="correct that line, then check again",
-        )
-    if process.exit_code:
-        lines = [
-            line for line in process.log().splitlines() if re.match(r"\?: |\w.*: \(", line)
-        ]
-        shown = "\n".join(lines[:5]) or production(harness).log(process, 6)
-        raise NotYet(
-            f"it complains:\n{production(harness).sandbox.as_learner(shown)}",
-            expected="no complaint",
-            look_at=production(harness).sandbox.place_in(process.log())
-            or Place(harness.project.relative(harness.project.settings_file)),
-        )
-
-
 @item("deploy.build", needs=["deploy.variables"], prefetch=[_built])
 def build_works(harness: Harness) -> str | None:
     """The build command works in a fresh copy, with nothing but the packages it installs."""
@@ -225,8 +392,8 @@ def build_works(harness: Harness) -> str | None:
     asked = plan.shelf.asked
     if not any(re.search(r"\b(install|sync|run)\b", line) for line in asked):
         raise NotYet(
-            f"the build ended well, but installed nothing: {'; '.join(asked) or 'no pip'}",
-            expected="pip install -r requirements.txt, or the like of another installer",
+            f"the build succeeded, but installed nothing: {'; '.join(asked) or 'no pip'}",
+            expected="pip install -r requirements.txt, or another installer's equivalent",
             look_at=plan.plan.place(*plan.spot, "buildCommand"),
         )
     if plan.shelf.has_everything:
@@ -236,7 +403,7 @@ def build_works(harness: Harness) -> str | None:
 
 @item("deploy.migrates", needs=["deploy.build"], prefetch=[_migrated])
 def migrations_run(harness: Harness) -> None:
-    """Before the server starts, a real PostgreSQL gets all tables."""
+    """Before the server starts, all tables are created in a real PostgreSQL."""
     plan = production(harness)
     if _stopped_by_an_error(_deploy_check(harness)):
         raise Blocked("deploy.check")
@@ -247,21 +414,22 @@ def migrations_run(harness: Harness) -> None:
     process = plan.start(command, plan.env(real=True))
     if process.wait(60) != 0:
         raise plan.explained(process) or NotYet(
-            "`manage.py migrate --check` finds migrations that were not applied",
-            expected="no migration is left when the server runs",
-            look_at=plan.plan.place(*plan.spot, "preDeployCommand"),
-            todo="add `preDeployCommand: python backend/manage.py migrate --no-input`",
+            "`manage.py migrate --check` finds unapplied migrations",
+            expected="no unapplied migrations when the server starts",
+            look_at=plan.plan.place(*plan.spot, "startCommand"),
+            todo="let the start command run `python manage.py migrate --no-input &&` before "
+            "the server, or on a paid plan a `preDeployCommand`",
         )
 
 
-@item("deploy.boots", needs=["deploy.migrates"], prefetch=[_first])
+@item("deploy.boots", needs=["deploy.migrates", "redis.crosses"], prefetch=[_first])
 def server_boots_and_is_well(harness: Harness) -> None:
     """The start command serves on `$PORT`, and the health path answers 200."""
     plan, server = production(harness), _first(harness)
     if not _open_to_others(server.port):
         raise NotYet(
             "the server listens on 127.0.0.1 only",
-            expected="host 0.0.0.0: Render's proxy connects from outside",
+            expected="host 0.0.0.0: Render's proxy connects from another machine",
             look_at=plan.plan.place(*plan.spot, "startCommand"),
         )
     path = plan.web["healthCheckPath"]
@@ -292,88 +460,9 @@ def _open_to_others(port: int) -> bool:
     return not sys.platform.startswith("linux") or listening(port, "127.0.0.2")
 
 
-@item("deploy.needs-secret", needs=["deploy.boots"], parallel=True)
-def no_start_without_secret(harness: Harness) -> None:
-    """Without SECRET_KEY the server refuses to start and says what is missing."""
-    facts = harness.facts_of(_deploy_check(harness)) or {}
-    key = facts.get("jwt", {}).get("key", "")
-    _must_refuse(harness, production(harness).key_variable(key))
-
-
-@item("deploy.needs-database", needs=["deploy.boots"], parallel=True)
-def no_start_without_database(harness: Harness) -> None:
-    """Without the database's variables the server refuses to start and says what is missing."""
-    _must_refuse(harness, production(harness).database_variable())
-
-
-def _must_refuse(harness: Harness, name: str) -> None:
-    if news := production(harness).refusal(name):
-        raise news
-
-
-@item("deploy.https", needs=["deploy.boots"])
-def https_is_the_way_in(harness: Harness) -> None:
-    """Under Render's host name the API answers over https, and plain http is redirected there."""
-    server = _first(harness)
-    settings = Place(harness.project.relative(harness.project.settings_file))
-    over_tls = server.ask("GET", "/api/auth/me/")
-    if over_tls.status != 401:
-        raise NotYet(
-            f"with Render's headers {over_tls}",
-            expected="401: nobody is logged in (a redirect would never end, and 400 means "
-            "that the host name is not allowed)",
-            look_at=settings,
-        )
-    plain = server.ask("GET", "/api/auth/me/", headers={"X-Forwarded-Proto": "http"})
-    target = plain.headers.get("location", "")
-    if not (300 <= plain.status < 400 and target.startswith("https://")):
-        raise NotYet(
-            f"over plain http {plain}",
-            expected="a redirect to https: what travels in the open can be read and changed",
-            look_at=settings,
-        )
-
-
-@item("deploy.static", needs=["deploy.https"])
-def static_files_are_served(harness: Harness) -> None:
-    """The admin's login page is served together with its style sheet."""
-    server, plan = _first(harness), production(harness)
-    page = server.ask("GET", "/admin/login/")
-    if page.status == 404:
-        return  # a project without the admin has nothing to serve here
-    if page.status >= 500 or plan.discarded:
-        _judge_collected(plan, page)
-    need(page, 200)
-    sheet = _STYLE_SHEET.search(str(page.body))
-    if sheet is None:
-        raise NotYet("the page names no style sheet", expected="the admin's login page")
-    answer = server.ask("GET", sheet[1])
-    if answer.status != 200:
-        raise NotYet(
-            f"GET {sheet[1]} answered {answer.status}",
-            expected="200 and the style sheet",
-            look_at=plan.sandbox.place_in(server.process.log())
-            or Place(harness.project.relative(harness.project.settings_file)),
-        )
-
-
-def _judge_collected(plan: Production, page: Answer) -> None:
-    """Static files that the pre-deploy command collected are lost: say so, if they are."""
-    static = [name for name in plan.discarded if "/admin/css/" in name]
-    if static:
-        raise NotYet(
-            f"{page}; the pre-deploy command wrote {static[0]} and "
-            f"{len(plan.discarded) - 1} other files",
-            expected="static files that the deployed instance has: the pre-deploy command runs "
-            "on another one, whose files are discarded",
-            look_at=plan.plan.place(*plan.spot, "preDeployCommand"),
-            todo="run `manage.py collectstatic` in the build command",
-        )
-
-
 @item("deploy.crosses", needs=["deploy.https"], prefetch=[_second])
 def event_crosses_processes(harness: Harness) -> None:
-    """A user connected to one process gets an event that is caused in another."""
+    """A user connected to one process gets an event caused in another."""
     first, second = _first(harness), _second(harness)
     alice, bob = signed_up(harness, first, "alice"), signed_up(harness, second, "bob")
     with _greeted(harness, first, alice) as socket:
@@ -420,7 +509,7 @@ def no_token_is_logged(harness: Harness) -> str | None:
         )
     raise NotYet(
         f"the log has it: {line.replace(alice.access, '(the token)')[:200]}",
-        expected="no token: who reads the log could act as that user",
+        expected="no token: anybody who reads the log could act as that user",
         look_at=plan.plan.place(*plan.spot, "startCommand"),
         todo="take `--log-level debug` or `trace` out of the start command, or leave the "
         "handshake's headers out of what the project logs",
@@ -461,9 +550,9 @@ def _no_event(harness: Harness, server: Server, found: str, expected: str) -> No
     )
 
 
-@item("deploy.idle", needs=["deploy.crosses"], parallel=True)
+@item("deploy.idle", needs=["deploy.crosses", "redis.idle"], parallel=True)
 def idle_sockets_live(harness: Harness) -> None:
-    """Fifty sockets that were silent for fifteen seconds are all open and hear the next event."""
+    """Fifty sockets that were silent for fifteen seconds are still open and get the next event."""
     server = _second(harness)
     people = [signed_up(harness, server, f"idle{n}") for n in range(_IDLE_PEOPLE)]
     sender = signed_up(harness, _first(harness), "alice")
@@ -550,7 +639,7 @@ def _stay_silent(sockets: list[Socket]) -> None:
 
 @item("deploy.shutdown", needs=["deploy.crosses"], parallel=True)
 def sigterm_ends_it_in_time(harness: Harness) -> str | None:
-    """SIGTERM ends the server within `maxShutdownDelaySeconds`, and its sockets are closed."""
+    """On SIGTERM the server stops within `maxShutdownDelaySeconds`, and its sockets are closed."""
     plan, server = production(harness), production(harness).server("to be ended")
     place = plan.plan.place(*plan.spot, "startCommand")
     remark = ""
@@ -631,7 +720,7 @@ def _log_in(harness: Harness, index: int) -> Person:
 
 def _two_logins() -> EnvironmentFault:
     return EnvironmentFault(
-        "two accounts of the deployment are needed",
+        "two accounts on the deployment are needed",
         todo="give both: --login EMAIL:PASSWORD --login EMAIL:PASSWORD",
     )
 
@@ -648,7 +737,7 @@ def deployment_is_well(harness: Harness) -> None:
 
 @item("live.login", needs=["live.health"], live=True)
 def accounts_can_log_in(harness: Harness) -> None:
-    """Both accounts can log in there, and `/api/auth/me/` names each of them."""
+    """Both accounts can log in there, and `/api/auth/me/` returns the right user to each."""
     first, second = _account(harness, 0), _account(harness, 1)
     if first.id == second.id:
         raise _two_logins()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +100,7 @@ def load(root: Path) -> Blueprint:
         raise NotYet(
             f"it has more than {_MOST_CHARACTERS:,} characters", look_at=Place(FILE)
         )
-    content, lines = _parsed(text)
-    blueprint = Blueprint(content, lines)
+    blueprint = read_text(text)
     remarks = []
     for found in _findings(blueprint):
         place = blueprint.place(*found.spot)
@@ -110,7 +109,12 @@ def load(root: Path) -> Blueprint:
                 found.text, expected=found.expected, look_at=place, todo=found.todo
             )
         remarks.append(f"{place}: {found.text}")
-    return Blueprint(content, lines, tuple(remarks))
+    return replace(blueprint, remarks=tuple(remarks))
+
+
+def read_text(text: str) -> Blueprint:
+    """The blueprint that a text holds, its words not judged yet. Raises NotYet."""
+    return Blueprint(*_parsed(text))
 
 
 class _Loader(yaml.SafeLoader):

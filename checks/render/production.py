@@ -19,7 +19,7 @@ from checks.harness.project import read
 from checks.harness.sandbox import Sandbox
 from checks.harness.servers import Server
 from checks.render import blueprint, installer, values
-from checks.render.blueprint import Blueprint
+from checks.render.blueprint import FILE, Blueprint
 from checks.render.installer import Shelf
 from checks.render.programs import write_programs
 from course import processes
@@ -53,6 +53,28 @@ _RENDER = {
 # Addresses that nobody answers at, for processes that need no service.
 _NO_DATABASE = "postgresql://numeneon:scratch@127.0.0.1:9/numeneon"
 _NO_REDIS = "redis://127.0.0.1:9/0"
+# How a project is judged that has settings for production and no blueprint yet.
+_OURS_BEFORE = """\
+services:
+  - type: web
+    name: numeneon
+    runtime: python
+    buildCommand: >-
+      python -m pip install -r requirements.txt
+      && python {backend}/manage.py collectstatic --no-input
+    startCommand: >-
+      cd {backend} && python manage.py migrate --no-input
+      && exec uvicorn {package}.asgi:application --host 0.0.0.0 --port $PORT --lifespan off
+    healthCheckPath: /healthz/
+    envVars:
+      - {{key: DEBUG, value: "false"}}
+      - {{key: ALLOWED_HOSTS, value: {host}}}
+      - {{key: SECRET_KEY, generateValue: true}}
+      - key: DATABASE_URL
+        fromDatabase: {{name: database, property: connectionString}}
+      - key: REDIS_URL
+        fromService: {{type: keyvalue, name: events, property: connectionString}}
+"""
 # What a process needs of this machine; everything else comes from the blueprint.
 _MACHINE = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "USER")
 _OURS = ("NUMENEON_CHECK", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
@@ -98,8 +120,10 @@ class _Copy(Sandbox):
 class Production:
     """A copy of the project that is built, migrated and served as its blueprint says."""
 
-    def __init__(self, harness: Harness, plan: Blueprint) -> None:
+    def __init__(self, harness: Harness, plan: Blueprint, source: str = FILE) -> None:
+        """`source` is how messages call the place that the variables come from."""
         self.harness = harness
+        self.source = source
         self.plan = plan
         self.spot, self.web = plan.web_service()
         self.sandbox = _Copy(harness.sandbox.original)
@@ -444,7 +468,8 @@ class Production:
         self.build()  # until it has ended, a program may be missing for that reason alone
 
         def start(port: int) -> Process:
-            env = self.env(fresh=True, PORT=str(port), **_without(missing))
+            # With its services, which the start command may use before the server is there.
+            env = self.env(real=True, fresh=True, PORT=str(port), **_without(missing))
             return self.start(self.web["startCommand"], env)
 
         def answers(process: Process, port: int) -> bool:
@@ -543,7 +568,21 @@ def place_in_lists(plan: Production, package: str) -> Place | None:
 
 def production(harness: Harness) -> Production:
     """The one of this run; raises NotYet while the blueprint is not fit to be used."""
-    return harness.once("production", lambda: Production(harness, fitting(harness)))
+    return harness.once("production", lambda: _production(harness))
+
+
+def _production(harness: Harness) -> Production:
+    if has_blueprint(harness):
+        return Production(harness, fitting(harness))
+    project = harness.project
+    backend = project.backend.relative_to(project.root).as_posix()
+    text = _OURS_BEFORE.format(backend=backend, package=project.package, host=HOSTNAME)
+    return Production(harness, blueprint.read_text(text), "this check")
+
+
+def has_blueprint(harness: Harness) -> bool:
+    """Whether the project has one, be it right or wrong."""
+    return (harness.project.root / FILE).exists()
 
 
 def read_blueprint(harness: Harness) -> Blueprint:

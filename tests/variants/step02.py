@@ -1,5 +1,7 @@
 """Projects that prove the items of step 2."""
 
+from textwrap import indent
+
 from tests.variants import Edit, broken, correct, settings_in_a_package
 
 SETTINGS = "backend/numeneon/settings.py"
@@ -12,10 +14,18 @@ DAPHNE = """\
 CHANNELS = '    "channels",\n'
 STATIC = '    "django.contrib.staticfiles",\n'
 APPLICATION = 'ASGI_APPLICATION = "numeneon.asgi.application"\n'
-PUBSUB = '"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"'
-CORE = '"BACKEND": "channels_redis.core.RedisChannelLayer"'
-HOSTS = '"hosts": [redis_host]'
-MEMORY = '    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}\n'
+MEMORY = (
+    'CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}\n'
+)
+REDIS = """\
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [os.environ["REDIS_URL"]]},
+    }
+}
+"""
+REDIS_ALWAYS = REDIS.replace('os.environ["REDIS_URL"]', '"redis://127.0.0.1:9"')
 _OWN_RUNSERVER = """\
 from django.core.management.commands.runserver import Command
 
@@ -50,22 +60,7 @@ from channels.layers import InMemoryChannelLayer
 class Layer(InMemoryChannelLayer):
     pass
 """
-_OTHER = '    CHANNEL_LAYERS = {"default": {"BACKEND": "numeneon.layer.Layer"}}\n'
-# The address taken apart: only where it leads, not what it takes to be let in.
-_IN_PARTS = (
-    Edit(
-        SETTINGS,
-        '"address": redis_url,\n',
-        '"host": redis_parts.hostname,\n        "port": redis_parts.port,\n',
-    ),
-    Edit(
-        SETTINGS,
-        "if redis_url:\n",
-        "if redis_url:\n    redis_parts = urlsplit(redis_url)\n",
-    ),
-    Edit(SETTINGS, "import os\n", "import os\nfrom urllib.parse import urlsplit\n"),
-)
-
+_OTHER = 'CHANNEL_LAYERS = {"default": {"BACKEND": "numeneon.layer.Layer"}}\n'
 VARIANTS = [
     broken(
         "settings.load",
@@ -165,7 +160,7 @@ VARIANTS = [
         Edit(SETTINGS, "numeneon.asgi.application", "numeneon.wsgi.application"),
     ),
     correct("settings.runserver", "an application function", Edit(ASGI, "", _OWN_ASGI)),
-    broken("settings.layer", "no layer", Edit(SETTINGS, MEMORY, "    pass\n")),
+    broken("settings.layer", "no layer", Edit(SETTINGS, MEMORY, "")),
     broken(
         "settings.layer",
         "a class that is not there",
@@ -182,11 +177,7 @@ VARIANTS = [
     broken(
         "settings.layer",
         "Redis even without a REDIS_URL",
-        Edit(
-            SETTINGS,
-            'os.environ.get("REDIS_URL")',
-            'os.environ.get("REDIS_URL", "redis://127.0.0.1:9")',
-        ),
+        Edit(SETTINGS, MEMORY, REDIS_ALWAYS),
     ),
     correct(
         "settings.layer",
@@ -194,50 +185,17 @@ VARIANTS = [
         Edit(SETTINGS, MEMORY, _OTHER),
         Edit("backend/numeneon/layer.py", "", _OWN_MEMORY),
     ),
-    broken(
-        "settings.redis-url",
-        "always in memory",
-        Edit(SETTINGS, 'os.environ.get("REDIS_URL")', "None"),
-    ),
-    broken(
-        "settings.redis-url",
-        "reads another variable",
-        Edit(SETTINGS, 'os.environ.get("REDIS_URL")', 'os.environ.get("REDIS")'),
-    ),
-    broken(
-        "settings.redis-url",
-        "takes an empty URL for one",
-        Edit(SETTINGS, "if redis_url:", "if redis_url is not None:"),
-    ),
-    broken(
-        "settings.redis-url",
-        "a Redis layer with a letter missing",
-        Edit(SETTINGS, "RedisPubSubChannelLayer", "RedisPubSubChannelLayr"),
-    ),
-    broken(
-        "settings.redis-url",
-        "hosts is one text",
-        Edit(SETTINGS, HOSTS, '"hosts": redis_url'),
-    ),
-    broken(
-        "settings.redis-url",
-        "hosts is one text, for the core layer",
-        Edit(SETTINGS, PUBSUB, CORE),
-        Edit(SETTINGS, HOSTS, '"hosts": redis_url'),
-    ),
-    broken(
-        "settings.redis-url",
-        "hosts in capitals",
-        Edit(SETTINGS, HOSTS, '"HOSTS": [redis_url]'),
-    ),
-    broken("settings.redis-url", "no hosts", Edit(SETTINGS, HOSTS, '"prefix": "asgi"')),
     correct(
-        "settings.redis-url",
-        "hosts is a tuple",
-        Edit(SETTINGS, HOSTS, '"hosts": (redis_host,)'),
+        "settings.layer",
+        "Redis where there is a REDIS_URL",
+        Edit(
+            SETTINGS,
+            MEMORY,
+            f'if os.environ.get("REDIS_URL"):\n{indent(REDIS, "    ")}else:\n    {MEMORY}',
+        ),
     ),
     correct(
-        "settings.redis-url",
+        "settings.layer",
         "two layers, one chosen",
         Edit(
             SETTINGS,
@@ -245,48 +203,5 @@ VARIANTS = [
             f"{MEMORY}\n"
             'CHANNEL_LAYERS["spare"] = {"BACKEND": "channels.layers.InMemoryChannelLayer"}\n',
         ),
-    ),
-    broken(
-        "settings.redis-crosses",
-        "an address of their own",
-        Edit(SETTINGS, '"address": redis_url', '"address": "redis://127.0.0.1:9/0"'),
-    ),
-    broken(
-        "settings.redis-crosses",
-        "each process has its own prefix",
-        Edit(SETTINGS, HOSTS, f'"prefix": str(os.getpid()), {HOSTS}'),
-    ),
-    broken(
-        "settings.redis-crosses",
-        "the password is lost",
-        *_IN_PARTS,
-    ),
-    correct(
-        "settings.redis-crosses",
-        "taken apart, with the password",
-        *_IN_PARTS[1:],
-        Edit(
-            SETTINGS,
-            '"address": redis_url,\n',
-            '"host": redis_parts.hostname,\n        "port": redis_parts.port,\n'
-            '        "password": redis_parts.password,\n',
-        ),
-    ),
-    correct(
-        "settings.redis-crosses",
-        "a plain URL and a prefix",
-        Edit(SETTINGS, HOSTS, '"prefix": "numeneon", "hosts": [redis_url]'),
-    ),
-    broken(
-        "settings.redis-idle",
-        "the core layer as it comes",
-        Edit(SETTINGS, PUBSUB, CORE),
-        Edit(SETTINGS, HOSTS, '"hosts": [redis_url]'),
-    ),
-    correct(
-        "settings.redis-idle",
-        "the core layer with patience",
-        Edit(SETTINGS, PUBSUB, CORE),
-        Edit(SETTINGS, HOSTS, '"hosts": [{"address": redis_url, "socket_timeout": None}]'),
     ),
 ]

@@ -29,15 +29,18 @@ REDIS = """\
           property: connectionString
 """
 ALLOW = "    ipAllowList: []  # reachable from inside Render only\n"
-MIGRATE = "    preDeployCommand: python backend/manage.py migrate --no-input\n"
+MIGRATE = "python manage.py migrate --no-input"
+FREE = "    plan: free  # sleeps when nobody calls; starter costs money and stays awake\n"
+PRE_DEPLOY = "    preDeployCommand: python backend/manage.py migrate --no-input\n"
 BUILD_COMMAND = "buildCommand: bash build.sh"
 START = """\
-      cd backend && exec uvicorn numeneon.asgi:application
+      cd backend && python manage.py migrate --no-input
+      && exec uvicorn numeneon.asgi:application
       --host 0.0.0.0 --port $PORT --lifespan off
       --timeout-graceful-shutdown 20
       --ws-max-size 65536 --ws-per-message-deflate false
 """
-DAPHNE = "      cd backend && daphne -b 0.0.0.0 -p $PORT numeneon.asgi:application\n"
+DAPHNE = f"      cd backend && {MIGRATE} && daphne -b 0.0.0.0 -p $PORT numeneon.asgi:application\n"
 INSTALL = "python -m pip install -r requirements.txt\n"
 COLLECT = "python backend/manage.py collectstatic --no-input\n"
 SHUTDOWN = "    maxShutdownDelaySeconds: 30\n"
@@ -90,11 +93,24 @@ REDIRECT = "    SECURE_SSL_REDIRECT = True\n"
 NO_PRELOAD = '        "security.W021",\n'
 HSTS = "    SECURE_HSTS_SECONDS = 3600\n"
 WHITENOISE = '    MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")\n'
-STORAGE = '    STORAGES = {"staticfiles": {"BACKEND": manifest}}\n'
+STORAGE = """\
+        "staticfiles": {
+            "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        },
+"""
 RENDER_HOST = '    ALLOWED_HOSTS.append(os.environ["RENDER_EXTERNAL_HOSTNAME"])\n'
 PUBSUB = '"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"'
 CORE = '"BACKEND": "channels_redis.core.RedisChannelLayer"'
 HOSTS = '"hosts": [redis_host]'
+JOIN = """\
+        await self.channel_layer.group_add(self.group, self.channel_name)
+"""
+GIVE_UP = """\
+        if self.group in seen:
+            later = asyncio.get_running_loop().call_later
+            later(6, lambda: asyncio.ensure_future(self.close()))
+        seen.add(self.group)
+"""
 DISCARD = """\
         if self.group:
             await self.channel_layer.group_discard(self.group, self.channel_name)
@@ -157,7 +173,7 @@ REQUIREMENTS = "requirements.txt"
 WHITENOISE_PIN = "whitenoise==6.12.0  # serves the admin's static files\n"
 UVICORN_PIN = (
     "uvicorn[standard]==0.54.0"
-    "  # serves in production: says goodbye to sockets when it stops\n"
+    "  # serves in production: closes sockets with 1012 when it stops\n"
 )
 IN_BACKEND = """\
 set -o errexit
@@ -191,7 +207,7 @@ WITH_UV = (
         BUILD_COMMAND,
         "buildCommand: uv sync --frozen && uv run backend/manage.py collectstatic --no-input",
     ),
-    Edit(PLAN, MIGRATE, MIGRATE.replace("python", "uv run python")),
+    Edit(PLAN, MIGRATE, f"uv run {MIGRATE}"),
     Edit(PLAN, "exec uvicorn", "exec uv run --no-dev uvicorn"),
 )
 # Twenty lists, each of them twice the one before: a million entries from a page of text.
@@ -199,7 +215,112 @@ LAUGHS = "a0: &a0 [x, x]\n" + "".join(
     f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 21)
 )
 
+# The address taken apart: only where it leads, not what it takes to be let in.
+_IN_PARTS = (
+    Edit(
+        SETTINGS,
+        '"address": redis_url,\n',
+        '"host": redis_parts.hostname,\n        "port": redis_parts.port,\n',
+    ),
+    Edit(
+        SETTINGS,
+        "if redis_url:\n",
+        "if redis_url:\n    redis_parts = urlsplit(redis_url)\n",
+    ),
+    Edit(SETTINGS, "import os\n", "import os\nfrom urllib.parse import urlsplit\n"),
+)
+
 VARIANTS = [
+    broken(
+        "redis.url",
+        "always in memory",
+        Edit(SETTINGS, 'os.environ.get("REDIS_URL")', "None"),
+    ),
+    broken(
+        "redis.url",
+        "reads another variable",
+        Edit(SETTINGS, 'os.environ.get("REDIS_URL")', 'os.environ.get("REDIS")'),
+    ),
+    broken(
+        "redis.url",
+        "takes an empty URL for one",
+        Edit(SETTINGS, "if redis_url:", "if redis_url is not None:"),
+    ),
+    broken(
+        "redis.url",
+        "a Redis layer with a letter missing",
+        Edit(SETTINGS, "RedisPubSubChannelLayer", "RedisPubSubChannelLayr"),
+    ),
+    broken(
+        "redis.url",
+        "hosts is one text",
+        Edit(SETTINGS, HOSTS, '"hosts": redis_url'),
+    ),
+    broken(
+        "redis.url",
+        "hosts is one text, for the core layer",
+        Edit(SETTINGS, PUBSUB, CORE),
+        Edit(SETTINGS, HOSTS, '"hosts": redis_url'),
+    ),
+    broken(
+        "redis.url",
+        "hosts in capitals",
+        Edit(SETTINGS, HOSTS, '"HOSTS": [redis_url]'),
+    ),
+    broken("redis.url", "no hosts", Edit(SETTINGS, HOSTS, '"prefix": "asgi"')),
+    correct(
+        "redis.url",
+        "hosts is a tuple",
+        Edit(SETTINGS, HOSTS, '"hosts": (redis_host,)'),
+    ),
+    broken(
+        "redis.crosses",
+        "an address of their own",
+        Edit(SETTINGS, '"address": redis_url', '"address": "redis://127.0.0.1:9/0"'),
+    ),
+    broken(
+        "redis.crosses",
+        "each process has its own prefix",
+        Edit(SETTINGS, HOSTS, f'"prefix": str(os.getpid()), {HOSTS}'),
+    ),
+    broken(
+        "redis.crosses",
+        "the password is lost",
+        *_IN_PARTS,
+    ),
+    correct(
+        "redis.crosses",
+        "taken apart, with the password",
+        *_IN_PARTS[1:],
+        Edit(
+            SETTINGS,
+            '"address": redis_url,\n',
+            '"host": redis_parts.hostname,\n        "port": redis_parts.port,\n'
+            '        "password": redis_parts.password,\n',
+        ),
+    ),
+    broken(
+        "redis.crosses",
+        "TLS options for every Redis",
+        Edit(SETTINGS, '"socket_connect_timeout": 1', '"ssl_cert_reqs": None'),
+    ),
+    correct(
+        "redis.crosses",
+        "a plain URL and a prefix",
+        Edit(SETTINGS, HOSTS, '"prefix": "numeneon", "hosts": [redis_url]'),
+    ),
+    broken(
+        "redis.idle",
+        "the core layer as it comes",
+        Edit(SETTINGS, PUBSUB, CORE),
+        Edit(SETTINGS, HOSTS, '"hosts": [redis_url]'),
+    ),
+    correct(
+        "redis.idle",
+        "the core layer with patience",
+        Edit(SETTINGS, PUBSUB, CORE),
+        Edit(SETTINGS, HOSTS, '"hosts": [{"address": redis_url, "socket_timeout": None}]'),
+    ),
     broken("deploy.blueprint", "no file", Edit(PLAN, None, None)),
     broken("deploy.blueprint", "the old name of runtime", Edit(PLAN, "runtime:", "env:")),
     broken("deploy.blueprint", "who may reach the store", Edit(PLAN, ALLOW, "")),
@@ -215,7 +336,7 @@ VARIANTS = [
     broken(
         "deploy.blueprint",
         "a pre-deploy command on the free plan",
-        Edit(PLAN, "plan: starter  # the smallest", "plan: free  # the smallest"),
+        Edit(PLAN, FREE, f"{FREE}{PRE_DEPLOY}"),
     ),
     broken(
         "deploy.blueprint",
@@ -243,7 +364,7 @@ VARIANTS = [
         "deploy.blueprint",
         "keys, plans and regions of tomorrow",
         Edit(PLAN, "plan: free  # Render deletes", "plan: starter  # Render deletes"),
-        Edit(PLAN, "plan: starter  # the", "plan: nano\n    shutdownStyle: calm  # the"),
+        Edit(PLAN, FREE, "    plan: nano\n    shutdownStyle: calm\n"),
         Edit(PLAN, "runtime: python", "runtime: python\n    region: mumbai"),
         Edit(PLAN, ALLOW, f"{ALLOW}    region: mumbai\n"),
         Edit(PLAN, "    ipAllowList: []\n", "    ipAllowList: []\n    region: mumbai\n"),
@@ -331,8 +452,7 @@ VARIANTS = [
             "buildCommand: pip install -r ../requirements.txt && "
             "python manage.py collectstatic --no-input",
         ),
-        Edit(PLAN, MIGRATE, "    preDeployCommand: python manage.py migrate --no-input\n"),
-        Edit(PLAN, "cd backend && exec uvicorn", "uvicorn"),
+        Edit(PLAN, "cd backend && python", "python"),
         Edit(BUILD, None, None),
     ),
     correct(
@@ -449,13 +569,13 @@ VARIANTS = [
         "deploy.needs-secret",
         "a supervisor starts its workers again and again",
         Edit("backend/master.py", "", MASTER),
-        Edit(PLAN, START, "      cd backend && exec python master.py\n"),
+        Edit(PLAN, START, f"      cd backend && {MIGRATE} && exec python master.py\n"),
     ),
     broken(
         "deploy.needs-secret",
         "a supervisor with a warning",
         Edit("backend/master.py", "", MASTER),
-        Edit(PLAN, START, "      cd backend && exec python master.py\n"),
+        Edit(PLAN, START, f"      cd backend && {MIGRATE} && exec python master.py\n"),
         Edit(SETTINGS, NO_KEY, WARNED_KEY),
     ),
     correct(
@@ -509,7 +629,7 @@ VARIANTS = [
             BUILD, COLLECT, "cd backend\npython3 manage.py collectstatic --no-input -v 0\n"
         ),
     ),
-    broken("deploy.migrates", "nobody migrates", Edit(PLAN, MIGRATE, "")),
+    broken("deploy.migrates", "nobody migrates", Edit(PLAN, MIGRATE, "true")),
     broken(
         "deploy.migrates",
         "one app only",
@@ -518,18 +638,18 @@ VARIANTS = [
     broken(
         "deploy.migrates",
         "a wrong path",
-        Edit(PLAN, MIGRATE, MIGRATE.replace("backend/", "")),
+        Edit(PLAN, MIGRATE, MIGRATE.replace("manage", "backend/manage")),
     ),
     correct(
         "deploy.migrates",
-        "when it starts",
-        Edit(PLAN, MIGRATE, ""),
-        Edit(PLAN, "cd backend && exec", "cd backend && python manage.py migrate && exec"),
+        "in the pre-deploy command of a paid plan",
+        Edit(PLAN, FREE, f"    plan: starter\n{PRE_DEPLOY}"),
+        Edit(PLAN, f"{MIGRATE}\n      && ", ""),
     ),
     correct(
         "deploy.migrates",
         "in the build",
-        Edit(PLAN, MIGRATE, ""),
+        Edit(PLAN, MIGRATE, "true"),
         Edit(BUILD, COLLECT, f"{COLLECT}python backend/manage.py migrate\n"),
     ),
     broken("deploy.boots", "no port", Edit(PLAN, "$PORT", "$PROT")),
@@ -567,17 +687,17 @@ VARIANTS = [
     ),
     broken("deploy.static", "nobody serves them", Edit(SETTINGS, WHITENOISE, "")),
     broken("deploy.static", "nobody collects them", Edit(BUILD, COLLECT, "")),
-    correct("deploy.static", "names without a digest", Edit(SETTINGS, STORAGE, "")),
-    broken(
-        "deploy.crosses",
-        "each process has its own prefix",
-        Edit(SETTINGS, HOSTS, f'"prefix": str(os.getpid()), {HOSTS}'),
-    ),
-    broken(
-        "deploy.crosses",
-        "in memory",
-        Edit(SETTINGS, PUBSUB, '"BACKEND": "channels.layers.InMemoryChannelLayer"'),
-        Edit(SETTINGS, f'"CONFIG": {{{HOSTS}}}', '"CONFIG": {}'),
+    correct(
+        "deploy.static",
+        "names without a digest",
+        Edit(
+            SETTINGS,
+            STORAGE,
+            STORAGE.replace(
+                "whitenoise.storage.CompressedManifestStaticFilesStorage",
+                "django.contrib.staticfiles.storage.StaticFilesStorage",
+            ),
+        ),
     ),
     broken(
         "deploy.crosses",
@@ -587,11 +707,6 @@ VARIANTS = [
             "exec uvicorn numeneon.asgi:application",
             "exec uvicorn --interface wsgi numeneon.wsgi:application",
         ),
-    ),
-    broken(
-        "deploy.boots",
-        "TLS options for every Redis",
-        Edit(SETTINGS, '"socket_connect_timeout": 1', '"ssl_cert_reqs": None'),
     ),
     broken(
         "deploy.crosses",
@@ -605,9 +720,13 @@ VARIANTS = [
     ),
     broken(
         "deploy.idle",
-        "the core layer as it comes",
-        Edit(SETTINGS, PUBSUB, CORE),
-        Edit(SETTINGS, HOSTS, '"hosts": [redis_url]'),
+        "the consumer closes a second window after six silent seconds",
+        Edit(CONSUMER, JOIN, f"{JOIN}{GIVE_UP}"),
+        Edit(
+            CONSUMER,
+            "from channels.generic.websocket",
+            "import asyncio\n\nseen = set()\n\nfrom channels.generic.websocket",
+        ),
     ),
     correct(
         "deploy.idle",
@@ -647,9 +766,9 @@ VARIANTS = [
         Edit(BUILD, "python backend/manage.py collectstatic --no-input\n", ""),
         Edit(
             PLAN,
-            MIGRATE,
-            "    preDeployCommand: python backend/manage.py collectstatic --no-input && "
-            "python backend/manage.py migrate --no-input\n",
+            FREE,
+            "    plan: starter\n"
+            "    preDeployCommand: python backend/manage.py collectstatic --no-input\n",
         ),
     ),
     broken(

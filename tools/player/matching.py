@@ -23,6 +23,7 @@ OUTPUT = (
     (r'(" \d{3}) \d+$', r"\1 SIZE"),  # its error pages hold the port, so their sizes differ
     (r"\bprocess \[\d+\]", "process [ID]"),
     (r"\b0x[0-9a-fA-F]+\b", "0xADDRESS"),
+    (r"^\d+:[A-Z] \d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d+", "ID TIME"),  # Redis' log
 )
 
 

@@ -14,6 +14,7 @@ import ast
 import contextlib
 import itertools
 import json
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,11 @@ COMMAND_SECONDS = 600.0
 LOG_SECONDS = 10.0
 PROMPT = "$ "
 _KEPT_LINES = 40
+# A block with `>>>` is what doctest compares, line by line; it prints what differs.
+_DOCTEST = (
+    "import doctest; found = doctest.testfile('{}', module_relative=False, "
+    "optionflags=doctest.ELLIPSIS); raise SystemExit(bool(found.failed))"
+)
 
 
 class NotAsShown(Exception):
@@ -163,6 +169,8 @@ class Player:
             self._edits = Edits(page.step, scratch.workspace)
         self._folder = scratch.workspace if page.step else scratch.root
         self._server: Process | None = None
+        self._beside: list[Process] = []
+        self._variables: dict[str, str] = {}  # what the page has exported
         self._output: list[str] | None = None  # of the last command
         self._pasted: str | None = None  # the window that the last block was pasted into
 
@@ -187,6 +195,8 @@ class Player:
         try:
             self._stop()
         finally:
+            for helper in self._beside:
+                helper.kill()
             if self._windows:
                 self._windows.close()
 
@@ -236,6 +246,9 @@ class Player:
             self.score.played += 1
         elif "save" in how.values:
             self._save(fence, how)
+            self.score.played += 1
+        elif fence.language == "pycon":
+            self._type_in_shell(fence)
             self.score.played += 1
         elif fence.language == "js" and "browser" in how.words:
             self._paste(fence, how)
@@ -302,11 +315,22 @@ class Player:
         for command in found:
             if command.text.startswith("cd "):
                 self._change_folder(command)
+            elif command.text.startswith(("export ", "unset ")):
+                self._set_variable(command)
+            elif "beside" in how.words and command is found[-1]:
+                self._serve_beside(command)
             elif "server" in how.words and command is found[-1]:
                 self._serve(command)
             else:
                 fails = "fails" in how.words and command is found[-1]
                 self._command(command, self._where(how), fails=fails)
+
+    def _type_in_shell(self, fence: Fence) -> None:
+        """Type a block into `manage.py shell`, one shell for each block, and compare."""
+        session = self.scratch.root / "session.txt"
+        session.write_text("\n".join([*fence.lines, ""]), "utf-8")
+        text = f'python manage.py shell --no-imports -c "{_DOCTEST.format(session.as_posix())}"'
+        self._command(Command(text, (), fence.line), self._folder, fails=False)
 
     def _where(self, how: RunOptions) -> Path:
         return self.scratch.root if "root" in how.words else self._folder
@@ -317,9 +341,21 @@ class Player:
             self._fail(command.line, f"`{command.text}`: there is no such folder")
         self._folder = folder
 
+    def _set_variable(self, command: Command) -> None:
+        """`export NAME=value` or `unset NAME`, for all that the page starts from here on."""
+        what, text = command.text.split(" ", 1)
+        name, _, value = shlex.split(text)[0].partition("=")
+        if what == "export":
+            self._variables[name] = value
+        else:
+            self._variables.pop(name, None)
+
+    def _start(self, command: Command, folder: Path) -> Process:
+        return self.scratch.start(command.text, folder, self._variables)
+
     def _command(self, command: Command, folder: Path, *, fails: bool) -> None:
         """Run a command to its end and compare its output and its exit status."""
-        process = self.scratch.start(command.text, folder)
+        process = self._start(command, folder)
         try:
             status = process.wait(COMMAND_SECONDS)
             self._output = self.scratch.said(process)
@@ -342,7 +378,7 @@ class Player:
         """Start a server and wait until it answers and has printed what the page shows."""
         if self._server:
             self._fail(command.line, "another server is still running")
-        server = self._server = self.scratch.start(command.text, self._folder)
+        server = self._server = self._start(command, self._folder)
 
         def ready() -> bool:
             said = self.scratch.said(server)
@@ -358,6 +394,17 @@ class Player:
         self._compare(command, said)
         if not answers:
             self._fail(command.line, f"`{command.text}` does not answer")
+
+    def _serve_beside(self, command: Command) -> None:
+        """Start what the page's server needs, such as a Redis; it runs until the page ends."""
+        helper = self._start(command, self._folder)
+        self._beside.append(helper)
+        wait_until(
+            lambda: matches(command.shown, self.scratch.said(helper)),
+            seconds=START_SECONDS,
+            alive=lambda: helper.exit_code is None,
+        )
+        self._compare(command, self.scratch.said(helper))
 
     def _stop(self) -> None:
         """End the server as Ctrl-C does, and by force if it stays."""

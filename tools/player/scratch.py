@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +55,12 @@ class Scratch:
         """The learner's own project."""
         return self.root / "workspace"
 
-    def start(self, command: str, folder: Path) -> Process:
+    def start(
+        self, command: str, folder: Path, variables: Mapping[str, str] | None = None
+    ) -> Process:
         """Start a command of a page; it ends when we do, however we end."""
-        return supervised(self._argv(command), cwd=folder, env=environment())
+        env = environment() | dict(variables or {})
+        return supervised(self._argv(command), cwd=folder, env=env)
 
     def _argv(self, command: str) -> list[str]:
         """What is run for a command: as in a terminal with the environment switched on."""

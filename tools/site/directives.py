@@ -44,7 +44,17 @@ from tools.site.pictures import PictureProcessor
 # Behind the clean-up of white space (30), before fences are taken out of the text (25).
 PRIORITY = 27
 # `root`: in the tutorial's own folder, for one block
-MARKS = {"server", "stop", "fails", "skip", "workspace", "root", "browser", "sees"}
+MARKS = {
+    "server",
+    "beside",
+    "stop",
+    "fails",
+    "skip",
+    "workspace",
+    "root",
+    "browser",
+    "sees",
+}
 
 
 class DirectiveError(Exception):

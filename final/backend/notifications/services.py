@@ -38,6 +38,6 @@ async def send_to_groups(groups, event):
     """Put one event into each of these groups."""
     layer = get_channel_layer()
     for group in groups:
-        # A Redis that hangs makes senders queue up: without this, their waits add up.
+        # A layer that hangs makes senders queue up: without this, their waits add up.
         async with asyncio.timeout(SEND_TIMEOUT):
             await layer.group_send(group, event)

@@ -1,4 +1,4 @@
-"""The answer to Render, which asks every few seconds whether this process is well."""
+"""The health check: Render requests it every few seconds."""
 
 import logging
 

@@ -152,6 +152,12 @@ ASGI_APPLICATION = "numeneon.asgi.application"
 
 redis_url = os.environ.get("REDIS_URL")
 
+if not redis_url and not DEBUG:
+    raise ImproperlyConfigured(
+        "REDIS_URL is not set. With DEBUG off, set it to the address of a Redis:"
+        " without one, events stay in the process in which they happen."
+    )
+
 if redis_url:
     redis_host = {
         "address": redis_url,
@@ -168,22 +174,17 @@ if redis_url:
             "CONFIG": {"hosts": [redis_host]},
         }
     }
-elif not DEBUG:
-    raise ImproperlyConfigured(
-        "REDIS_URL is not set. With DEBUG off, set it to the address of a Redis:"
-        " without one, events stay in the process in which they happen."
-    )
 else:
-    # Good for the one process a developer runs: others hear nothing of it.
+    # In the memory of one process, which is all that a developer runs.
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 # Production
 
 if not DEBUG:
-    # Render ends TLS in front of us, and sets this header on every request.
+    # Render terminates TLS in front of us, and sets this header on every request.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    # Render asks for this one itself, from behind its TLS.
+    # Render requests this one itself, over plain HTTP from inside.
     SECURE_REDIRECT_EXEMPT = [r"^healthz/$"]
     SECURE_HSTS_SECONDS = 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -192,15 +193,19 @@ if not DEBUG:
     CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 
     SILENCED_SYSTEM_CHECKS = [
-        # Wants 50 characters; Render generates 44 of them, out of 256 random bits.
+        # Asks for 50 characters; Render generates 44 of them, out of 256 random bits.
         "security.W009",
-        # Wants HSTS preloading: a promise for years, for the domain's owner to make.
+        # Asks for HSTS preloading: a promise for years, for the domain's owner to make.
         "security.W021",
     ]
 
     MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")
-    manifest = "whitenoise.storage.CompressedManifestStaticFilesStorage"
-    STORAGES = {"staticfiles": {"BACKEND": manifest}}
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {
+            "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        },
+    }
 
     # Django's default logs nothing to the console when DEBUG is off.
     LOGGING = {

@@ -15,7 +15,7 @@ def fast_passwords(settings):
 
 @pytest.fixture(autouse=True)
 def memory_layer(settings):
-    """Keep events inside the test, even where REDIS_URL is set."""
+    """Give each test a channel layer of its own, in memory."""
     memory = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     settings.CHANNEL_LAYERS = {"default": memory}
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 # Paths
 
@@ -138,24 +136,5 @@ SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1)}
 
 ASGI_APPLICATION = "numeneon.asgi.application"
 
-redis_url = os.environ.get("REDIS_URL")
-
-if redis_url:
-    redis_host = {
-        "address": redis_url,
-        # A Redis that does not answer delays a request by two seconds at most.
-        "socket_connect_timeout": 1,
-        "socket_timeout": 1,
-        # The first use of a connection that Redis has dropped meanwhile fails.
-        "retry": Retry(NoBackoff(), retries=1),
-    }
-    CHANNEL_LAYERS = {
-        "default": {
-            # Not channels_redis.core: with redis-py 8 its idle sockets die.
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [redis_host]},
-        }
-    }
-else:
-    # Good for the one process a developer runs: others hear nothing of it.
-    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+# In the memory of one process, which is all that a developer runs.
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}

@@ -33,13 +33,17 @@ def test_redis_url_chooses_the_layer(url, layer):
     assert setting(BACKEND, REDIS_URL=url) == layer
 
 
-def test_layer_carries_a_message():
-    """What is sent to a group arrives at its member."""
+def test_group_reaches_its_members_and_nobody_else():
+    """Two channels of a group each get the message, a third one does not."""
 
     async def send_and_receive():
         layer = get_channel_layer()
-        await layer.group_add("group", "channel")
-        await layer.group_send("group", {"type": "greeting"})
-        return await layer.receive("channel")
+        await layer.group_add("friends", "alice")
+        await layer.group_add("friends", "bob")
+        await layer.group_send("friends", {"type": "greeting"})
+        # Had carol got the greeting as well, she would receive it first.
+        await layer.send("carol", {"type": "later"})
+        names = ("alice", "bob", "carol")
+        return [(await layer.receive(name))["type"] for name in names]
 
-    assert async_to_sync(send_and_receive)() == {"type": "greeting"}
+    assert async_to_sync(send_and_receive)() == ["greeting", "greeting", "later"]
