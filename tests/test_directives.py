@@ -307,7 +307,7 @@ def test_region_is_found(text: str, path: str, name: str, first: int, last: int)
         ("x.txt", "services", "START..END"),
         ("x.txt", "- type..", "several lines begin with '- type': 4, 10"),
         ("x.txt", "nothing..", "no line begins with 'nothing'; there are: '# top'"),
-        ("x.txt", "services..nothing", "no line begins with 'nothing' behind line 2"),
+        ("x.txt", "services..nothing", "no line begins with 'nothing' after line 2"),
         ("x.toml", "a", "there are: none"),
         ("x.py", "# Top", "there are: none"),
     ],
@@ -333,7 +333,7 @@ def test_region_that_is_not_there_is_refused(path: str, name: str, said: str) ->
         ("@code step=5 path=x.py", "no step '5'; there are: 00-rest-api, 01-"),
         ("@code step=05-asgi path=backend/numeneon/x.py", "backend/numeneon/asgi.py"),
         (ASGI + " symbol=app", "no symbol 'app'; there are: <imports>, django_application"),
-        (ASGI + " symbol=application.<head>", "'application' is no class"),
+        (ASGI + " symbol=application.<head>", "'application' is not a class"),
         (
             "@code step=05-asgi path=requirements.txt symbol=x",
             "requirements.txt in step 05-asgi",
