@@ -21,6 +21,7 @@ from checks.harness.remote import WAKING_SECONDS, Remote
 from checks.harness.servers import Server, need
 from checks.items import Checklist
 from checks.render.production import (
+    NO_REDIS,
     Production,
     end,
     fitting,
@@ -62,7 +63,7 @@ def _first(harness: Harness) -> Server:
 
 def _second(harness: Harness) -> Server:
     """Another process with the same database and Redis, which answers it a little later."""
-    return production(harness).server("B", distant=True)
+    return production(harness).server("B", redis_url=harness.distant_redis())
 
 
 def _built(harness: Harness) -> None:
@@ -216,6 +217,13 @@ def no_start_without_database(harness: Harness) -> None:
     """Without the database's variables the server refuses to start and says what is missing."""
     _first_in_production(harness)
     _must_refuse(harness, production(harness).database_variable())
+
+
+@item("deploy.needs-redis", needs=["deploy.check"], parallel=True)
+def no_start_without_redis_url(harness: Harness) -> None:
+    """Without the variable of its Redis the server refuses to start and says what is missing."""
+    _first_in_production(harness)
+    _must_refuse(harness, production(harness).redis_variable())
 
 
 def _must_refuse(harness: Harness, name: str) -> None:
@@ -548,6 +556,22 @@ def _no_event(harness: Harness, server: Server, found: str, expected: str) -> No
         look_at=place_of(harness.project, trouble.option) or layer,
         todo=trouble.advice,
     )
+
+
+@item("deploy.redis-down", needs=["deploy.crosses"], parallel=True)
+def redis_down_is_no_reason_to_restart(harness: Harness) -> None:
+    """While only Redis is down, the health path answers 200."""
+    plan = production(harness)
+    server = plan.server("without Redis", redis_url=NO_REDIS)
+    answer = server.ask("GET", plan.web["healthCheckPath"])
+    if answer.status != 200:
+        raise NotYet(
+            f"with the database up and Redis down: {answer}",
+            expected="200: the REST API still works, and Render restarts a server that answers "
+            "anything else, which closes every socket and brings no Redis back",
+            look_at=answer.place or plan.plan.place(*plan.spot, "healthCheckPath"),
+            todo="answer 503 only if the database fails; report Redis in the body",
+        )
 
 
 @item("deploy.idle", needs=["deploy.crosses", "redis.idle"], parallel=True)

@@ -52,7 +52,7 @@ _RENDER = {
 }
 # Addresses that nobody answers at, for processes that need no service.
 _NO_DATABASE = "postgresql://numeneon:scratch@127.0.0.1:9/numeneon"
-_NO_REDIS = "redis://127.0.0.1:9/0"
+NO_REDIS = "redis://127.0.0.1:9/0"
 # How a project is judged that has settings for production and no blueprint yet.
 _OURS_BEFORE = """\
 services:
@@ -174,12 +174,12 @@ class Production:
 
     def made_up(self, process: Process) -> str | None:
         """The variable entered by hand whose value, ours, a process could not use."""
-        log, filled = process.log(), self.values(_NO_DATABASE, _NO_REDIS)
+        log, filled = process.log(), self.values(_NO_DATABASE, NO_REDIS)
         return next((key for key in self._by_hand if repr(filled[key]) in log), None)
 
     def key_variable(self, secret_key: str) -> str:
         """The variable from which the settings have their SECRET_KEY."""
-        filled = self.values(_NO_DATABASE, _NO_REDIS)
+        filled = self.values(_NO_DATABASE, NO_REDIS)
         return next((k for k, value in filled.items() if value == secret_key), "SECRET_KEY")
 
     def database_variable(self) -> str:
@@ -187,6 +187,11 @@ class Production:
         linked = [e["key"] for _, e in self.plan.variables() if "fromDatabase" in e]
         named = [key for key in self.values("", "") if values.is_of_database(key)]
         return [*linked, *named, "DATABASE_URL"][0]
+
+    def redis_variable(self) -> str:
+        """A variable from which the settings have the address of their Redis."""
+        filled = self.values(_NO_DATABASE, NO_REDIS)
+        return next((k for k, value in filled.items() if value == NO_REDIS), "REDIS_URL")
 
     def env(
         self,
@@ -202,7 +207,7 @@ class Production:
         packages that the build has installed so far. A change to None removes.
         """
         database_url = self.harness.postgres().url if real else _NO_DATABASE
-        redis_url = redis_url or (self.harness.redis().url if real else _NO_REDIS)
+        redis_url = redis_url or (self.harness.redis().url if real else NO_REDIS)
         parts = urlsplit(database_url)
         proof = {"HOST": parts.hostname, "PORT": str(parts.port), "NAME": parts.path[1:]}
         packages = {"packages": str(self.installed().packages)} if fresh else {}
@@ -391,15 +396,17 @@ class Production:
             # It runs on an instance of its own: what it writes is not in the deployed one.
             self.discarded = _restore(self.sandbox.project.root, before)
 
-    def server(self, name: str, *, distant: bool = False) -> Server:
-        """The server of that name, started by the start command on a free $PORT."""
-        return self.harness.once(f"server {name}", lambda: self._serve(name, distant))
+    def server(self, name: str, *, redis_url: str | None = None) -> Server:
+        """The server of that name, started by the start command on a free $PORT.
 
-    def _serve(self, name: str, distant: bool) -> Server:
+        `redis_url` is that of its Redis, if not the one of all servers.
+        """
+        return self.harness.once(f"server {name}", lambda: self._serve(name, redis_url))
+
+    def _serve(self, name: str, redis_url: str | None) -> Server:
         self.migrate()
         if name != "A" and not self.web.get("preDeployCommand"):
             self.server("A")  # its start command may migrate, which two must not do at once
-        redis_url = self.harness.distant_redis() if distant else None
 
         def start(port: int) -> Process:
             instance = (

@@ -52,6 +52,15 @@ NO_KEY = """\
             " long random text that stays the same from one start to the next."
         )
 """
+HEALTH = "backend/numeneon/health.py"
+DEGRADED = '    return JsonResponse({"status": "ok" if can_send() else "degraded"})\n'
+NO_REDIS = """\
+if not redis_url and not DEBUG:
+    raise ImproperlyConfigured(
+        "REDIS_URL is not set. With DEBUG off, set it to the address of a Redis:"
+        " without one, events stay in the process in which they happen."
+    )
+"""
 NO_DATABASE = """\
 elif not DEBUG:
     raise ImproperlyConfigured(
@@ -588,6 +597,38 @@ VARIANTS = [
         "deploy.needs-database",
         "read without a default",
         Edit(SETTINGS, NO_DATABASE, 'elif not DEBUG:\n    os.environ["DATABASE_URL"]\n'),
+    ),
+    broken(
+        "deploy.needs-redis",
+        "a warning and the layer in memory",
+        Edit(
+            SETTINGS,
+            NO_REDIS,
+            'if not redis_url and not DEBUG:\n    print("REDIS_URL is not set")\n',
+        ),
+    ),
+    correct(
+        "deploy.needs-redis",
+        "read without a default",
+        Edit(
+            SETTINGS, NO_REDIS, 'if not DEBUG:\n    redis_url = os.environ["REDIS_URL"]\n'
+        ),
+    ),
+    broken(
+        "deploy.redis-down",
+        "all or nothing",
+        Edit(
+            HEALTH,
+            DEGRADED,
+            DEGRADED.replace(
+                '"degraded"})', '"degraded"}, status=200 if can_send() else 503)'
+            ),
+        ),
+    ),
+    correct(
+        "deploy.redis-down",
+        "Redis is nobody's business here",
+        Edit(HEALTH, DEGRADED, '    return JsonResponse({"status": "ok"})\n'),
     ),
     broken(
         "deploy.build",
