@@ -73,6 +73,32 @@ def test_log_is_the_servers() -> None:
     assert labels(page)[-1] == '{ .text .seen title="Terminal 1, the server\'s log" }'
 
 
+def test_terminal_of_the_tutorial_is_the_second_from_the_start() -> None:
+    """A page that starts a server names the terminals alike before it and after it."""
+    page = fence("console", "@run root") + fence("console", "@run server")
+
+    assert labels(page) == [
+        '{ .console .terminal title="Terminal 2, in the tutorial\'s folder" }',
+        '{ .console .terminal title="Terminal 1, keeps running" }',
+    ]
+
+
+def test_form_is_in_a_window_and_the_log_in_a_terminal() -> None:
+    """What is filled in has its window's name; a log may follow it at once."""
+    page = (
+        fence("console", "@run server")
+        + fence("form", "@run browser window=bob page=/demo/")
+        + fence("js", "@run browser window=bob")
+        + fence("text", "@run server")
+    )
+
+    assert labels(page)[1:] == [
+        '{ .form .window title="bob\'s window" }',
+        '{ .js .window title="bob\'s window, console" }',
+        '{ .text .seen title="Terminal 1, the server\'s log" }',
+    ]
+
+
 def test_author_has_the_last_word() -> None:
     """A title is kept, and so is whatever else is not known."""
     page = fence('console title="Terminal 9"') + fence("js") + fence("text hl_lines=1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -306,6 +307,34 @@ def test_browser_window_prints_what_is_shown(
     assert score.played == 4
     with pytest.raises(NotAsShown, match=r"page\.md:15: the console of the window 'bob'"):
         play(Source("page.md", text.format(43), step), tmp_path / "b", chrome)
+
+
+@pytest.mark.browser
+def test_form_is_filled_in_and_seen(
+    windows: tuple[Browser | None, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window opens at an address, a form is filled in there, and other news is noticed."""
+    chrome, why_not = windows
+    if chrome is None:
+        pytest.skip(why_not)
+    form = (
+        "<label>Name <input id=n></label><label>To <select id=t><option>a<option>b"
+        "</select></label><button onclick='out.append(n.value, t.value)'>Go</button>"
+        "<p id=out>"
+    )
+    write = shlex.quote(f"open('f.html', 'w').write({form!r})")
+    text = EDIT + f"```console\n$ cd ..\n$ python -c {write}\n```\n" + SERVER
+    text += "@run browser window=bob page=/f.html\n"
+    text += "```form\nName: x\nTo: b\n[Go]\n```\n"
+    text += "@run browser window=bob sees\n```text\n...\n{}\n```\n"
+    step = course.step("installation")
+
+    score = play(Source("page.md", text.format("xb"), step), tmp_path / "a", chrome)
+
+    assert score.played == 4
+    monkeypatch.setattr("tools.player.browser.SECONDS", 2.0)
+    with pytest.raises(NotAsShown, match="the window 'bob' does not show what the page"):
+        play(Source("page.md", text.format("xa"), step), tmp_path / "b", chrome)
 
 
 @pytest.mark.parametrize("news", [NotAsShown("no"), KeyboardInterrupt()])

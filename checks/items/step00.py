@@ -55,7 +55,7 @@ def project_starts(harness: Harness) -> None:
         cause = cause_of(runserver(harness).process.log(), harness.sandbox)
         raise NotYet(
             f"{answer}: {cause.found}",
-            expected="any answer but a server error",
+            expected="any answer except a server error (5xx)",
             look_at=cause.look_at,
             todo=cause.todo,
         )
@@ -83,7 +83,7 @@ def no_migration_is_missing(harness: Harness) -> None:
             f"models changed without a migration:\n{harness.sandbox.as_learner(process.log(8))}",
             expected=f"`{typed} --check` finds nothing to do",
             look_at=_changed_model(harness, log),
-            todo=f"run `{typed}`, read the new file, keep it with the code",
+            todo=f"run `{typed}`, read the new file and commit it",
         )
 
 
@@ -127,7 +127,7 @@ def signup_makes_a_user(harness: Harness) -> None:
     needed(harness, answer, 201)
     if not (isinstance(answer.get("id"), int) and answer.get("username") == "erin"):
         raise unexpected(
-            harness, answer, "the answer holds id and username of the new user"
+            harness, answer, "the answer holds the id and username of the new user"
         )
     if _shows(answer.body, body["password"]):
         raise unexpected(harness, answer, "no password in an answer, hashed or not")
@@ -150,7 +150,7 @@ def _shows(value: Any, password: str) -> bool:
 
 @item("rest.login", needs=["rest.signup"])
 def login_gives_tokens(harness: Harness) -> None:
-    """Logging in by email gives an access and a refresh token, a wrong password 401."""
+    """Logging in by email returns an access and a refresh token; a wrong password gets 401."""
     alice = signed_up(harness, runserver(harness), "alice")
     wrong = {"email": alice.email, "password": "not-her-password"}
     needed(harness, runserver(harness).ask("POST", "/api/auth/login/", body=wrong), 401)
@@ -158,7 +158,7 @@ def login_gives_tokens(harness: Harness) -> None:
 
 @item("rest.refresh", needs=["rest.login"])
 def refresh_gives_a_new_access_token(harness: Harness) -> None:
-    """A refresh token buys a new access token that works."""
+    """A refresh token can be exchanged for a working access token."""
     alice = signed_up(harness, runserver(harness), "alice")
     answer = runserver(harness).ask(
         "POST", "/api/auth/token/refresh/", body={"refresh": alice.refresh}
@@ -170,7 +170,7 @@ def refresh_gives_a_new_access_token(harness: Harness) -> None:
 
 @item("rest.me", needs=["rest.login"])
 def me_is_who_logged_in(harness: Harness) -> None:
-    """`/api/auth/me/` answers with the user whose token it got."""
+    """`/api/auth/me/` returns the user whose token was sent."""
     for name in ("alice", "bob"):
         person = signed_up(harness, runserver(harness), name)
         answer = needed(
@@ -186,7 +186,7 @@ def me_is_who_logged_in(harness: Harness) -> None:
 
 @item("rest.requires-login", needs=["rest.login", "rest.no-missing-migrations"])
 def strangers_get_401(harness: Harness) -> None:
-    """A request without a token gets 401, the same request with one is answered."""
+    """A request without a token gets 401; the same request with one is answered."""
     alice = signed_up(harness, runserver(harness), "alice")
     for path in ("/api/auth/me/", "/api/posts/", "/api/friends/", "/api/messages/"):
         needed(harness, runserver(harness).ask("GET", path), 401)
@@ -207,10 +207,16 @@ def friends_ask_and_accept(harness: Harness) -> None:
     accept = f"/api/friends/accept/{asked.get('id')}/"
     again = server.ask("POST", f"/api/friends/request/{alice.id}/", token=bob.access)
     if again.status not in (400, 409):
-        raise unexpected(harness, again, "a second request, either way, gets 400 or 409")
+        raise unexpected(
+            harness, again, "a second request, in either direction, gets 400 or 409"
+        )
     own = server.ask("POST", accept, token=alice.access)
     if own.status not in (403, 404):
-        raise unexpected(harness, own, "who asked cannot accept for the other: 403 or 404")
+        raise unexpected(
+            harness,
+            own,
+            "the sender cannot accept the request for the receiver: 403 or 404",
+        )
     needed(harness, server.ask("POST", accept, token=bob.access), 200)
     for person, other in ((alice, bob), (bob, alice)):
         friends = needed(
@@ -222,7 +228,7 @@ def friends_ask_and_accept(harness: Harness) -> None:
 
 @item("rest.messages", needs=["rest.login"])
 def a_message_arrives(harness: Harness) -> None:
-    """A message can be sent and is in the receiver's conversation, and in nobody else's."""
+    """The receiver of a message finds it in the conversation; a third person does not."""
     server = runserver(harness)
     alice, carol = signed_up(harness, server, "alice"), signed_up(harness, server, "carol")
     body = {"receiver_id": carol.id, "content": "Hello Carol"}
@@ -245,7 +251,7 @@ def _ids(answer: Answer) -> list[Any]:
 
 @item("rest.tests", needs=[earlier.id for earlier in checklist.items], parallel=True)
 def own_tests_pass(harness: Harness) -> None:
-    """The project has tests of its own and they pass."""
+    """The project has its own tests, and they pass."""
     tested = _tested(harness, [*_PYTEST, *_tests_folder(harness)])
     if tested.exit_code == 0:
         return
@@ -257,7 +263,7 @@ def own_tests_pass(harness: Harness) -> None:
         if not re.search(r"^Ran [1-9]", log, re.MULTILINE) and "ImportError" not in log:
             raise NotYet(
                 "neither `python -m pytest` nor `python manage.py test` found a test",
-                expected="tests of the project's own, and they pass",
+                expected="the project has its own tests, and they pass",
                 todo="write one, in a file like users/tests/test_signup.py",
             )
         if tested.exit_code == 0:
@@ -310,5 +316,5 @@ def _failed_test(
         f"{named['test'] or named['file']} failed: {why}",
         expected=expected,
         look_at=place,
-        todo=f"run `{command}` and correct what it reports",
+        todo=f"run `{command}` and fix what it reports",
     )

@@ -66,9 +66,9 @@ def _judge(harness: Harness, dist: str) -> None:
     if seen["error"] and (own := _own_file(harness, seen["file"])):
         raise NotYet(
             f"`import {dist.replace('-', '_')}` finds your own {own}: {_error(harness, seen)}",
-            expected="no file of yours has a package's name",
+            expected="none of your files has the same name as a package",
             look_at=Place(own),
-            todo="give that file or folder another name",
+            todo="rename that file or folder",
         )
     if seen["version"] is None or seen["error"]:
         raise NotYet(
@@ -97,13 +97,13 @@ def _own_file(harness: Harness, file: str | None) -> str | None:
 
 @item("install.requirements")
 def requirements_name_them(harness: Harness) -> None:
-    """A fresh install gets all three: the requirements name them at supported versions."""
+    """A fresh install gets all three: the requirements list them, in supported versions."""
     found = requirements.listings(harness.project)
     _must_be_readable(harness, bool(found))
     if not found:
         raise NotYet(
             "no requirements.txt, pyproject.toml or Pipfile beside the project or its manage.py",
-            expected=f"{_REQUIREMENTS} names {', '.join(_OLDEST)}",
+            expected=f"{_REQUIREMENTS} lists {', '.join(_OLDEST)}",
             look_at=Place(_REQUIREMENTS),
         )
     for dist in _OLDEST:
@@ -194,7 +194,7 @@ def _not_named(
     for listing in found:
         if listing.developers and (entries := _named(listing, dist, seen)):
             return NotYet(
-                f"{entries[0].place} names {dist}, in a list for developers: "
+                f"{entries[0].place} lists {dist} for developers only: "
                 "production does not install it",
                 expected=f"{expected}, in a list that production installs",
                 look_at=entries[0].place,
@@ -205,13 +205,13 @@ def _not_named(
         if _resembles(canonicalize_name(entry.wanted.name), dist):
             return NotYet(
                 f"line {entry.place.line} of {entry.place.file} says {entry.wanted.name}, "
-                f"and {dist} is not named",
+                f"and {dist} is not listed",
                 expected=expected,
                 look_at=entry.place,
                 todo=f"write {line}",
             )
     return NotYet(
-        f"{dist} is not named in {', '.join(files) or _REQUIREMENTS}",
+        f"{dist} is not listed in {', '.join(files) or _REQUIREMENTS}",
         expected=expected,
         look_at=Place(home),
         todo=f"add a line like {line}",

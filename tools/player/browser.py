@@ -1,10 +1,15 @@
-"""The browser windows of a page: one for each name, at the server's address."""
+"""The browser windows of a page: one for each name, at the server's address.
+
+In a block of the language `form`, `Label: value` fills in what has that label, and
+`[Name]` presses the button of that name.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -13,12 +18,20 @@ from typing import TYPE_CHECKING
 from tools.player.matching import as_shown, matches
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+    from playwright.sync_api import (
+        Browser,
+        BrowserContext,
+        ConsoleMessage,
+        Locator,
+        Page,
+    )
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SECONDS = 20.0
 # How long a window is watched after it has printed what is shown: nothing more may come.
 SETTLING_MS = 300
+_BUTTON = re.compile(r"\[(.+)\]")
+_FIELD = re.compile(r"([^:]+): +(.+)")
 
 
 class NoBrowser(Exception):
@@ -41,6 +54,35 @@ class Windows:
         Raises playwright's Error with what the browser says to them.
         """
         self._page(name).evaluate("async () => {" + "\n".join(lines) + "\n}")
+
+    def open(self, name: str, address: str) -> None:
+        """Show the page of that address in a window."""
+        self._page(name).goto(f"http://127.0.0.1:{self._port}{address}")
+
+    def fill_in(self, name: str, lines: Sequence[str]) -> None:
+        """Do in a window what the lines of a `form` say.
+
+        Raises ValueError for a line that says nothing, and playwright's Error.
+        """
+        page = self._page(name)
+        for line in lines:
+            if button := _BUTTON.fullmatch(line):
+                page.get_by_role("button", name=button[1], exact=True).click()
+            elif field := _FIELD.fullmatch(line):
+                # Only its beginning: the label of a list holds what one can choose as well.
+                label = re.compile(rf"^\s*{re.escape(field[1])}\b")
+                _fill(page.get_by_label(label), field[2])
+            else:
+                raise ValueError(f"{line!r} is neither `Label: value` nor `[Button]`")
+
+    def seen(self, name: str, shown: Sequence[str]) -> list[str]:
+        """What a window's page says, once it is what is shown or time is up."""
+        page = self._page(name)
+        end = time.monotonic() + SECONDS
+        while not matches(shown, self._text(page)) and time.monotonic() < end:
+            page.wait_for_timeout(50)
+        page.wait_for_timeout(SETTLING_MS)
+        return self._text(page)
 
     def printed(self, name: str, shown: Sequence[str]) -> list[str]:
         """What a window's console has printed since the last time, once it is what is shown
@@ -74,6 +116,10 @@ class Windows:
             self._pages[name] = page
         return self._pages[name]
 
+    def _text(self, page: Page) -> list[str]:
+        lines = [line.strip() for line in page.inner_text("body").splitlines()]
+        return as_shown([line for line in lines if line], self._port, "\0")
+
     def _note(self, name: str, message: ConsoleMessage) -> None:
         if message.type == "log":
             self._printed[name].append(message.text)
@@ -81,6 +127,14 @@ class Windows:
     def _said(self, name: str) -> list[str]:
         lines = [line for text in self._printed[name] for line in text.splitlines()]
         return as_shown(lines, self._port, "\0")
+
+
+def _fill(control: Locator, value: str) -> None:
+    """Type into a field, or choose from a list."""
+    if control.evaluate("(control) => control.matches('select')"):
+        control.select_option(label=value)
+    else:
+        control.fill(value)
 
 
 @contextlib.contextmanager

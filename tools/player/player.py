@@ -250,8 +250,8 @@ class Player:
         elif fence.language == "pycon":
             self._type_in_shell(fence)
             self.score.played += 1
-        elif fence.language == "js" and "browser" in how.words:
-            self._paste(fence, how)
+        elif fence.language in {"js", "form"} and "browser" in how.words:
+            self._use_window(fence, how)
         elif fence.language == "text":
             self._look(fence, how)
         elif how.words:
@@ -418,16 +418,20 @@ class Player:
 
     # What is seen elsewhere
 
-    def _paste(self, fence: Fence, how: RunOptions) -> None:
-        """Run JavaScript in a browser window, or say that there is no browser."""
-        self._pasted = how.values.get("window", "the only one")
+    def _use_window(self, fence: Fence, how: RunOptions) -> None:
+        """Paste JavaScript into a window's console, or fill in the form on its page."""
+        window = how.values.get("window", "the only one")
+        self._pasted = window if fence.language == "js" else None
         if self._windows is None:
             self.score.unplayed.append((fence.line, self._why_not))
             return
         if self._server is None:
             self._fail(fence.line, "no server is running for a browser to visit")
         try:
-            self._windows.run(self._pasted, fence.lines)
+            if "page" in how.values:
+                self._windows.open(window, how.values["page"])
+            follow = self._windows.run if fence.language == "js" else self._windows.fill_in
+            follow(window, fence.lines)
         except Exception as error:  # noqa: BLE001 - playwright is not there to be named
             self._fail(fence.line, f"the browser says: {error}")
         self.score.played += 1
@@ -436,8 +440,8 @@ class Player:
         """Compare a block of text with what printed it: a window, the server, a command."""
         window = how.values.get("window") or self._pasted
         self._pasted = None
-        if window:
-            self._look_at(window, fence)
+        if window and "server" not in how.words:
+            self._look_at(window, fence, how)
             return
         if self._server:
             server = self._server
@@ -455,16 +459,20 @@ class Player:
             return
         self.score.played += 1
 
-    def _look_at(self, window: str, fence: Fence) -> None:
+    def _look_at(self, window: str, fence: Fence, how: RunOptions) -> None:
         if self._windows is None:
             self.score.unplayed.append((fence.line, self._why_not))
             return
-        printed = self._windows.printed(window, fence.lines)
-        if not matches(fence.lines, printed):
+        if "sees" in how.words:
+            came = self._windows.seen(window, fence.lines)
+            what = f"the window {window!r} does not show what the page says"
+        else:
+            came = self._windows.printed(window, fence.lines)
             what = (
                 f"the console of the window {window!r} does not print what the page shows"
             )
-            self._fail(fence.line, what + _beside(fence.lines, printed))
+        if not matches(fence.lines, came):
+            self._fail(fence.line, what + _beside(fence.lines, came))
         self.score.played += 1
 
     def _insist(self, fence: Fence, came: Sequence[str], what: str) -> None:

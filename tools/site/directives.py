@@ -109,7 +109,7 @@ RULES: dict[str, Rule] = {
     "commands": _rule(tables.commands),
     "checks": _rule(tables.checks),
     "compare": _rule(compare.compare),
-    "run": _rule(_nothing, "", "reason save window", " ".join(MARKS)),
+    "run": _rule(_nothing, "", "reason save window page", " ".join(MARKS)),
     "wrong": _rule(_nothing, "", "path symbol region"),
 }
 

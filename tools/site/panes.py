@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from tools.site.pages import Block, Directive, Fence
 
-_INFO = re.compile(r"^(console|js|text)((?: +\w+=\"[^\"]*\")*)$")
+_INFO = re.compile(r"^(console|form|js|text)((?: +\w+=\"[^\"]*\")*)$")
 TUTORIAL = "In the tutorial's folder"
+SERVER = "Terminal 1, the server's log"
 
 
 class Panes:
@@ -55,17 +56,22 @@ class Panes:
         if language == "console":
             self._commands = True
             return "terminal", self._terminal(_words(fence))
+        if language == "form":
+            return "window", _owner(named)
         if language == "js" and "browser" in _words(fence):
             self._window = named or ""
             return "window", f"{_owner(named)}, console"
+        if language == "text" and "server" in _words(fence):
+            return "seen", SERVER
         if language == "text" and (named or pasted) is not None:
             return "seen", f"{_owner(named or pasted)} shows"
         if language == "text" and self._servers:
-            return "seen", "Terminal 1, the server's log"
+            return "seen", SERVER
         return ("seen", "") if language == "text" and self._commands else ("", "")
 
     def _terminal(self, words: set[str]) -> str:
-        number = self._servers + 1
+        # Terminal 1 is the project's, and terminal 2 stays in the tutorial's folder: start.md.
+        number = max(self._servers + 1, 2 if "root" in words else 1)
         if "server" in words:
             self._servers += 1
             return f"Terminal {number}, keeps running"

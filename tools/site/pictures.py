@@ -24,7 +24,7 @@ _WITHOUT_SIZE = {"xmlns", "width", "height", "aria-labelledby"}
 
 
 class NoPicture(Exception):
-    """A page names a drawing that is not there, or that is no SVG."""
+    """A page names a drawing, or a place in one, that is not there, or that is no SVG."""
 
 
 class PictureProcessor(Treeprocessor):
@@ -38,13 +38,18 @@ class PictureProcessor(Treeprocessor):
                     _PICTURE.search(image.get("src", "")) if image.tag == "img" else None
                 )
                 if found:
-                    drawing = picture(found[1], image.get("alt", ""))
+                    drawing = picture(
+                        found[1], image.get("alt", ""), image.get("class", "")
+                    )
                     drawing.tail = image.tail
                     parent[place] = drawing
 
 
-def picture(name: str, says: str) -> ET.Element:
+def picture(name: str, says: str, place: str = "") -> ET.Element:
     """A drawing as an element of a page; `says` is read to those who do not see it.
+
+    `place` is a class that the page gives it: what the file marks with `here` and that class
+    is shown, so that several pages can continue one drawing.
 
     Raises NoPicture.
     """
@@ -53,13 +58,15 @@ def picture(name: str, says: str) -> ET.Element:
         drawing = ET.fromstring(_text(file, file.stat().st_mtime_ns))
     except (OSError, ET.ParseError) as error:
         raise NoPicture(f"docs/assets/pictures/{name}.svg: {error}") from None
+    if place and not any(place in e.get("class", "").split() for e in drawing.iter()):
+        raise NoPicture(f"docs/assets/pictures/{name}.svg: nothing has the class {place!r}")
     for element in drawing.iter():
         element.tag = element.tag.rpartition("}")[2]
         _own_names(element, name)
         _pointed(element, name)
     for attribute in _WITHOUT_SIZE & set(drawing.attrib):
         del drawing.attrib[attribute]
-    drawing.set("class", "picture")
+    drawing.set("class", f"picture {place}".strip())
     drawing.set("role", "img")
     drawing.set("aria-label", says)
     drawing.set("data-search-exclude", "")

@@ -92,7 +92,7 @@ def steps(home: Home) -> list[str]:
         f"| {step.minutes} | {step.after} |"
         for step in home.steps
     ]
-    return ["", "| step | minutes | after it |", "|---|---|---|", *rows, ""]
+    return ["", "| step | minutes | what you have afterwards |", "|---|---|---|", *rows, ""]
 
 
 def picture(home: Home) -> list[str]:

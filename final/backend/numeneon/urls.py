@@ -1,7 +1,8 @@
-"""The addresses of the API, one prefix per app."""
+"""The addresses: the API with one prefix per app, and a demo page for browsers."""
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import TemplateView
 
 from numeneon.health import health
 
@@ -12,4 +13,5 @@ urlpatterns = [
     path("api/posts/", include("posts.urls")),
     path("api/friends/", include("friends.urls")),
     path("api/messages/", include("messaging.urls")),
+    path("demo/", TemplateView.as_view(template_name="messaging/demo.html")),
 ]
