@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from checks.exchange import Exchange
 
 SCHEMA = 1
 
@@ -24,6 +26,7 @@ class ItemResult:
     """The verdict on one item; times are in seconds, `file` is relative to the project.
 
     A `remark` is something about a passed item that the checks cannot judge for certain.
+    `exchange` is what went over the wire, None if the item talked to no server.
     """
 
     id: str
@@ -37,6 +40,14 @@ class ItemResult:
     blocked_by: str | None = None
     duration_s: float = 0.0
     remark: str = ""
+    exchange: Exchange | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The published form; `exchange` is left out where there is none."""
+        told = asdict(replace(self, exchange=None))
+        del told["exchange"]
+        told |= {"status": str(self.status), "duration_s": round(self.duration_s, 3)}
+        return told | ({"exchange": self.exchange.as_dict()} if self.exchange else {})
 
 
 @dataclass(frozen=True)
@@ -71,9 +82,5 @@ class Report:
             "project": self.project,
             "status": str(self.status),
             "duration_s": round(self.duration_s, 3),
-            "items": [
-                asdict(result)
-                | {"status": str(result.status), "duration_s": round(result.duration_s, 3)}
-                for result in self.items
-            ],
+            "items": [result.as_dict() for result in self.items],
         }

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Self
 
 from checks.errors import Blocked, EnvironmentFault, LeftOut, NotYet
+from checks.exchange import Exchange, Secrets
 from checks.harness import project as projects
 from checks.harness import warm as kept_warm
 from checks.harness.harness import Harness
+from checks.harness.recorder import Recorder, recording
 from checks.harness.sandbox import Sandbox
 from checks.harness.warm import Interpreters, MigratedDatabases, NoDatabases
 from checks.items import Item, checklist_of, items_of
@@ -34,6 +36,8 @@ ITEM_SECONDS = RUN_SECONDS * 0.8
 _GRACE_SECONDS = 2.0
 # A deployment on a free plan sleeps and has to wake up first.
 _LIVE_SECONDS = 300.0
+# Whose exchange is shown: what is blocked by another's failure has nothing of its own to say.
+_JUDGED = {Status.PASSED, Status.FAILED}
 
 
 class Session:
@@ -156,13 +160,16 @@ class _Run:
         # The errors are kept beside their ids: an id is only unique while its object lives.
         self._causes: dict[int, tuple[BaseException, str]] = {}
         self._out_of_time: NotYet | None = None
+        self._secrets = Secrets()
 
     def judge(self, harness: Harness) -> None:
         self._python = harness.project.python
+        for _, password in harness.logins:
+            self._secrets.add(password)
         end = Deadline.after(RUN_SECONDS if harness.url is None else _LIVE_SECONDS)
         prefetched = self._prefetched(harness)
         parallel = {
-            item.id: _Attempt(item, harness, end)
+            item.id: _Attempt(item, harness, end, self._secrets)
             for item in self.items
             if item.parallel and not self._manual(item, harness)
         }
@@ -198,12 +205,19 @@ class _Run:
             return _blank(item, Status.BLOCKED, blocked_by=blocker)
         if not started and self._timed_out(end):
             return self._explain(item, self._out_of_time)
-        attempt = started or _Attempt(item, harness, end)
+        attempt = started or _Attempt(item, harness, end, self._secrets)
         error = attempt.error()
         if not end.left and isinstance(error, NotYet) and self._out_of_time is None:
             self._out_of_time = error  # what used the time up is why the rest is not judged
         result = self._explain(item, error)
-        return replace(result, remark=attempt.remark, duration_s=attempt.seconds)
+        exchange = attempt.exchange(error) if result.status in _JUDGED else None
+        return replace(
+            result,
+            message=self._secrets.masked(result.message),
+            remark=self._secrets.masked(attempt.remark),
+            duration_s=attempt.seconds,
+            exchange=exchange,
+        )
 
     def _timed_out(self, end: Deadline) -> bool:
         """Whether the time of the run is over; the first item to hear it is the one to fail."""
@@ -249,11 +263,14 @@ class _Run:
 class _Attempt:
     """An item that is being judged in a thread of its own, so that it can be given up."""
 
-    def __init__(self, item: Item, harness: Harness, run: Deadline) -> None:
+    def __init__(
+        self, item: Item, harness: Harness, run: Deadline, secrets: Secrets
+    ) -> None:
         self.seconds = 0.0
         self.remark = ""
         self._item = item
         self._harness = harness
+        self._recorder = Recorder(secrets)
         self._start = time.monotonic()
         allowed = ITEM_SECONDS if harness.url is None else _LIVE_SECONDS
         self._deadline = Deadline(min(self._start + allowed, run.end))
@@ -262,7 +279,7 @@ class _Attempt:
     def _judge(self) -> BaseException | None:
         error: BaseException | None = None
         try:
-            with within(self._deadline):
+            with within(self._deadline), recording(self._recorder):
                 self.remark = self._item.judge(self._harness) or ""
         except Exception as raised:  # noqa: BLE001 - _explain() tells whose it is
             error = raised
@@ -281,6 +298,10 @@ class _Attempt:
             expected="an answer in a few seconds",
             todo="start the project yourself and see where it hangs",
         )
+
+    def exchange(self, error: BaseException | None) -> Exchange | None:
+        """What the item's client said and heard until now; `error` is what stopped it."""
+        return self._recorder.exchange(error)
 
 
 def _blank(

@@ -150,6 +150,52 @@ def test_checklist_ticks_after_a_save(
     assert seen.complaints == []
 
 
+def test_exchange_is_drawn(copy: Path, tool: Tool, visits: Callable[..., Visit]) -> None:
+    """What went over the wire: open at the first failure and marked there, folded where an
+    item passed. What a project sends is text, and nothing moves or becomes too wide."""
+    use_step(copy, STEP.slug)
+    consumers = copy / "workspace/backend/notifications/consumers.py"
+    good = consumers.read_text("utf-8")
+    greeting = '"type": "connection_established"'
+    assert good.count(greeting) == 1
+    consumers.write_text(good.replace(greeting, '"type": "<img src=x onerror=alert(1)>"'))
+    seen = visits(viewport={"width": 1200, "height": 1800})
+    seen.page.add_init_script(SHIFTS)
+    judged(seen, tool.address + PAGE, r"\d+ failed")
+    drawn = f"{FOUND} details.exchange[open] .exchange-messages"
+
+    assert (
+        seen.page.eval_on_selector_all("details.exchange[open]", "all => all.length") == 1
+    )
+    lines = seen.page.eval_on_selector_all(
+        f"{drawn} > li", "all => all.map(li => li.innerText)"
+    )
+    [mark] = [n for n, text in enumerate(lines) if "left the expected path" in text]
+    assert "GET /ws/notifications/" in lines[0] and "client to server:" in lines[0]
+    assert "eyJhbG..." in lines[0]
+    assert "101 Switching Protocols" in lines[1]
+    assert "<img src=x onerror=alert(1)>" in "".join(lines[:mark])
+    assert "expected" in lines[mark] and "connection_established" in lines[mark]
+    assert "eyJhbG..." in "".join(lines)
+    assert not re.search(r"eyJ\w{20}", seen.page.content())
+    assert seen.page.query_selector("article img[src=x]") is None
+
+    consumers.write_text(good, "utf-8")
+    assert set(settled(seen, r"^(\d+) of \1 passed")) == {"passed"}
+    assert seen.page.query_selector("details.exchange[open]") is None
+    assert seen.page.evaluate("window.moved") == []
+    summary = "li[data-item='asgi.greets'] > details.exchange > summary"
+    assert re.fullmatch(r"On the wire: \d+ messages", seen.text(summary))
+    seen.page.set_viewport_size({"width": 360, "height": 740})
+    seen.page.focus(summary)
+    seen.page.keyboard.press("Enter")
+    assert "connection_established" in seen.text(
+        "li[data-item='asgi.greets'] .exchange-messages"
+    )
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert seen.complaints == []
+
+
 def test_check_now_and_the_terminal_agree(
     copy: Path, tool: Tool, visits: Callable[..., Visit]
 ) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from checks.exchange import Event, Exchange
+from checks.items import Item
 from checks.results import ItemResult, Report, Status
 from course.terminal import COMMAND
 from tests.small import FakeSession, write_tree
@@ -74,6 +76,46 @@ def test_all_prints_every_item_in_full(
     said = capsys.readouterr().out
     assert said.count("[ ] The item start.works holds.\n") == 1
     assert "[-] The item start.tested holds.\n      waits for start.works" in said
+
+
+@pytest.mark.usefixtures("workspace")
+def test_trace_prints_the_exchange(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The item is judged, and what went over the wire follows its verdict."""
+    exchange = Exchange((Event(7, "frame", "server", "client", "hello"),))
+    verdict = FakeSession._verdict
+
+    def with_exchange(self: FakeSession, item: Item, status: Status) -> ItemResult:
+        return replace(verdict(self, item, status), exchange=exchange)
+
+    monkeypatch.setattr(FakeSession, "_verdict", with_exchange)
+
+    assert cli.main(["check", "--trace", "notes.urls"], home) == 0
+    said = capsys.readouterr().out
+    assert "Step 1, Middle: checking" in said
+    assert "notes.view" not in said
+    assert said.index("[x] The item notes.urls") < said.index("    7  | hello")
+    assert said.index("    7  | hello") < said.index("Step 1: all passed")
+    assert "\033" not in said
+
+
+@pytest.mark.usefixtures("workspace")
+def test_trace_says_why_there_is_no_exchange(
+    home: Home, verdicts: dict[str, Status], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An item that talks to no server, one that waits, and one that is not there."""
+    verdicts["start.tested"] = Status.BLOCKED
+
+    cli.main(["check", "--trace", "start.works", "--trace", "start.tested"], home)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "start.works: passed. It sent nothing to a server" in said
+    assert (
+        f"start.tested waits for start.works: {COMMAND} check --trace start.works" in said
+    )
+
+    assert cli.main(["check", "--trace", "start.workz"], home) == 2
+    assert "Did you mean start.works" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("workspace")

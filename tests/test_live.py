@@ -15,6 +15,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from checks.exchange import Event as ProtocolEvent
+from checks.exchange import Exchange
 from checks.results import ItemResult, Report, Status
 from course import processes
 from tests.browser import needs
@@ -172,6 +174,45 @@ def test_run_is_followed_item_by_item(served: Live) -> None:
     assert (urls["status"], urls["blocked_by"]) == ("blocked", "notes.view")
     assert (view["remark"], urls["remark"]) == ("", "Known?")
     assert (ended["running"], ended["watched"], ended["seconds"]) == (False, 1, 0.25)
+
+
+def heard(text: str, **more: Any) -> Exchange:
+    """An exchange of one message."""
+    return Exchange((ProtocolEvent(0, "frame", "server", "client", text),), **more)
+
+
+def test_exchanges_come_when_the_run_has_ended(served: Live) -> None:
+    """Not with each verdict; only those of items that have one, and only the newest."""
+    step = served.home.steps[1]
+    with page(served) as opened:
+        served.started(step)
+        served.verdict(result("notes.view", Status.PASSED, exchange=heard("hello")))
+        during = state(opened, lambda found: found["items"][0]["status"] == "passed")
+        served.verdict(result("notes.urls", Status.FAILED))
+        served.finished(Report(1, "here", [], 0.2), load(served.home))
+        after = state(opened, lambda found: not found["running"])
+        served.started(step)
+        served.verdict(result("notes.view", Status.PASSED))
+        served.finished(Report(1, "here", [], 0.2), load(served.home))
+        later = state(opened, lambda found: found["runs"] == 2)
+
+    assert "exchanges" not in during
+    assert after["exchanges"].keys() == {"notes.view"}
+    assert after["exchanges"]["notes.view"]["events"][0]["text"] == "hello"
+    assert later["exchanges"] == {}
+
+
+def test_exchanges_are_bounded(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for all, failures come first."""
+    monkeypatch.setattr(board, "MOST_OF_EXCHANGES", 400)
+    told = board.Board(home, home.workspace)
+    step = home.steps[1]
+    told.started(step)
+    told.verdict(result("notes.view", Status.PASSED, exchange=heard("x" * 200)))
+    told.verdict(result("notes.urls", Status.FAILED, exchange=heard("y" * 200)))
+    told.finished(0.1, [])
+
+    assert told.shown(step, near=True)["exchanges"].keys() == {"notes.urls"}
 
 
 def test_slow_page_gets_the_newest(served: Live) -> None:

@@ -12,11 +12,13 @@ import socket
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from checks.errors import Place
-from course.contract import TOKEN_WAYS, is_greeting
+from checks.harness.recorder import Line, line_to
+from course.contract import TOKEN_SUBPROTOCOL, TOKEN_WAYS, is_greeting
 from course.deadline import Deadline, at_most, waiting_for
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ MOST_BYTES = 8 * 1024 * 1024
 _MOST_FRAME_BYTES = 1024 * 1024
 _MOST_FRAMES = 1_000
 _SHOWN_FRAMES = 5
+# A wait that is shorter is the end of one: no news to anybody who reads the exchange.
+_SHORTEST_SILENCE = 0.05
+# What the probes are asked by; everything else is the learner's own.
+OWN_PATHS = "/__check__/"
 # JSON that is nested deeper than this is text to us: whatever walks it would break.
 _DEEPEST = 50
 
@@ -94,6 +100,7 @@ def request(
         sent["Content-Type"] = "application/json"
     if token:
         sent["Authorization"] = f"Bearer {token}"
+    line = _line_of_request(host, port, method, path, token)
     deadline = Deadline.after(at_most(patience))
     make = http.client.HTTPSConnection if tls else http.client.HTTPConnection
     connection = make(host, port, timeout=max(deadline.left, 0.001))
@@ -106,15 +113,42 @@ def request(
             response = connection.getresponse()
             raw = response.read()
     except TimeoutError as error:
+        line.heard("silence", f"no answer within {patience:g} s")
         raise NoAnswer(f"{method} {path} got no answer within {patience:g} s") from error
     # ValueError: a token or an id of the project's that no request can hold.
     except (OSError, http.client.HTTPException, ValueError) as error:
         what = str(error) or type(error).__name__
+        line.heard("silence", f"no answer: {what}")
         raise NoAnswer(f"{method} {path} got no answer: {what}") from error
     finally:
         connection.close()
+    line.heard("answer", _status_line(response.status))
     found = {name.lower(): value for name, value in response.getheaders()}
     return Answer(f"{method} {path}", response.status, found, parsed(raw))
+
+
+def _line_of_request(
+    host: str, port: int, method: str, path: str, token: str | None
+) -> Line:
+    """Write a request down, unless it is one that the tool asks its own probes."""
+    if path.startswith(OWN_PATHS):
+        return Line()
+    line = line_to(host, port)
+    line.guard(token or "")
+    line.sent(
+        "request",
+        f"{method} {path}",
+        {"Authorization": f"Bearer {token}"} if token else None,
+    )
+    return line
+
+
+def _status_line(status: int) -> str:
+    """`403 Forbidden`."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
 
 
 class _BoundedResponse(http.client.HTTPResponse):
@@ -234,6 +268,9 @@ class Socket:
     _count: int = 0
     _bytes: int = 0
     _cut_off: bool = False
+    _closed: bool = False
+    # Its part of the exchange that is shown with the verdict.
+    line: Line = field(default_factory=Line)
     _connection: Any = None
     _closing: ExitStack = field(default_factory=ExitStack)
 
@@ -259,10 +296,13 @@ class Socket:
 
         found = cls(url, origin, offered=list(subprotocols or ()))
         patience = max(at_most(patience), 0.001)
+        target = at or _target(url)
+        found.line = line_to(*target, socket=True)
+        found._note_handshake(headers or {})
         try:
             with waiting_for("the answer to a WebSocket handshake"):
                 # A socket of ours keeps it from following redirects to other hosts.
-                sock = socket.create_connection(at or _target(url), timeout=patience)
+                sock = socket.create_connection(target, timeout=patience)
                 opening = connect(
                     url,
                     sock=gate.around(sock) if gate else sock,
@@ -288,7 +328,37 @@ class Socket:
             if isinstance(before, InvalidStatus):
                 found.refused = before.response.status_code
             found.unanswered = found.refused is None and not isinstance(error, ValueError)
+        found._note_answer()
         return found
+
+    def _note_handshake(self, headers: dict[str, str]) -> None:
+        """Write down what a browser would send, and know which part of it is the token."""
+        parts = urlsplit(self.url)
+        shown = {"Host": parts.netloc, "Upgrade": "websocket"}
+        if self.origin:
+            shown["Origin"] = self.origin
+        if self.offered:
+            shown["Sec-WebSocket-Protocol"] = ", ".join(self.offered)
+        if "Authorization" in headers:
+            shown["Authorization"] = headers["Authorization"]
+        secrets = [name for name in self.offered if name != TOKEN_SUBPROTOCOL]
+        secrets += [value for _, value in parse_qsl(parts.query)]
+        secrets += [text.partition("=")[2] for text in parts.query.split("&")]
+        secrets += headers.get("Authorization", "").split()
+        for secret in secrets:
+            self.line.guard(secret)
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        self.line.sent("handshake", f"GET {path}", shown)
+
+    def _note_answer(self) -> None:
+        if self.opened:
+            chosen = {"Sec-WebSocket-Protocol": self.subprotocol or "(none)"}
+            answer = _status_line(HTTPStatus.SWITCHING_PROTOCOLS)
+            self.line.heard("answer", answer, chosen if self.offered else None)
+        elif self.refused is not None:
+            self.line.heard("answer", _status_line(self.refused))
+        else:
+            self.line.heard("silence", f"no answer: {self.trouble}")
 
     @property
     def way(self) -> str:
@@ -320,6 +390,8 @@ class Socket:
                 frame = self._connection.recv(timeout=at_most(patience), decode=False)
         except TimeoutError:
             self.trouble = f"nothing more arrived within {patience:g} s"
+            if patience >= _SHORTEST_SILENCE:
+                self.line.heard("silence", f"nothing for {patience:.2g} s")
             return None
         except ConnectionClosed as closed:
             self._note_end(closed)
@@ -333,8 +405,11 @@ class Socket:
             self._cut_off = True
             reason = closed.sent.reason or "it does not follow the WebSocket protocol"
             self.trouble = f"what it sent could not be read: {reason}"
+            self.line.sent("close", f"close {closed.sent.code} {reason}")
         else:
             self.close_code = closed.rcvd.code if closed.rcvd else 1006
+            reason = closed.rcvd.reason if closed.rcvd else "(no close frame came)"
+            self.line.heard("close", f"close {self.close_code} {reason}".rstrip())
 
     def _keep(self, frame: bytes) -> Any:
         """The frame parsed and remembered; None if the socket has sent too much by now."""
@@ -343,7 +418,9 @@ class Socket:
         if self._count > _MOST_FRAMES or self._bytes > MOST_BYTES:
             self._cut_off = True
             self.trouble = f"more and more frames: {self._count:,} so far"
+            self.line.heard("frame", self.trouble)
             return None
+        self.line.heard("frame", frame[:MOST_BYTES].decode("utf-8", errors="replace"))
         value = parsed(frame)
         value = "null" if value is None else value  # None says that nothing came
         self.frames.append(value)
@@ -373,6 +450,9 @@ class Socket:
             self._connection.send(raw)
         except (ConnectionClosed, AttributeError):
             return False
+        self.line.sent(
+            "frame", raw if isinstance(raw, str) else f"{len(raw)} bytes: {raw!r}"
+        )
         return True
 
     def __str__(self) -> str:
@@ -394,6 +474,9 @@ class Socket:
         return "accepted, " + ", then ".join(parts)
 
     def close(self) -> None:
+        if not self.ended and not self._closed:
+            self.line.sent("close", "close 1000")
+        self._closed = True
         self._closing.close()
 
     def __enter__(self) -> Self:

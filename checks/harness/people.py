@@ -9,6 +9,7 @@ from typing import Any
 
 from checks.errors import NotYet
 from checks.harness.harness import Harness
+from checks.harness.recorder import aside
 from checks.harness.servers import Server, need
 
 
@@ -26,7 +27,8 @@ class Person:
 
 def signed_up(harness: Harness, server: Server, name: str) -> Person:
     """The user of that name, signed up and logged in through the API of a server."""
-    return harness.once(f"person {name}", lambda: _join(harness, server, name))
+    with aside():
+        return harness.once(f"person {name}", lambda: _join(harness, server, name))
 
 
 def _join(harness: Harness, server: Server, name: str) -> Person:

@@ -25,7 +25,7 @@ from course.processes import Process
 if TYPE_CHECKING:
     from checks.harness.together import Gate
 
-_LOCAL = "127.0.0.1"
+LOCAL = "127.0.0.1"
 _MOST_FRONT_ENDS = 6
 _ORIGIN = re.compile(r"""["'](https?://[\w.*-]+(?::\d+)?)/?["']""")
 
@@ -46,7 +46,7 @@ class Server:
     sandbox: Sandbox
     way: str = TOKEN_WAYS[0]
     proxy_headers: dict[str, str] = field(default_factory=dict)
-    host: str = _LOCAL
+    host: str = LOCAL
     origin: str = ""
     front_ends: tuple[str, ...] = ()
     _fault: NotYet | None = None
@@ -118,7 +118,7 @@ class Server:
             subprotocols=subprotocols,
             headers=headers,
             patience=patience,
-            at=(_LOCAL, self.port),
+            at=(LOCAL, self.port),
             gate=gate,
         )
         found.printed_before = printed
@@ -243,8 +243,8 @@ def serve(harness: Harness, name: str, argv: list[str], env: dict[str, str]) -> 
 def allowed_host(allowed: Iterable[str]) -> str:
     """A name that settings with these ALLOWED_HOSTS answer to, this machine's if they can."""
     names = [str(name) for name in allowed]
-    if not names or {"*", _LOCAL} & set(names):
-        return _LOCAL
+    if not names or {"*", LOCAL} & set(names):
+        return LOCAL
     return "localhost" if "localhost" in names else names[0].lstrip(".")
 
 

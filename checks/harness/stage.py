@@ -13,17 +13,18 @@ from typing import Any
 
 from checks.errors import NotYet, Place
 from checks.harness import diagnosis
-from checks.harness.client import Answer, Socket
+from checks.harness.client import OWN_PATHS, Answer, Socket
 from checks.harness.diagnosis import Cause, Journal
 from checks.harness.harness import Harness
 from checks.harness.logs import last_words
 from checks.harness.people import Person, signed_up
-from checks.harness.servers import Server, serve
+from checks.harness.recorder import line_to
+from checks.harness.servers import LOCAL, Server, serve
 from checks.harness.together import Arrival, arrivals
 from course.contract import SOCKET_PATH, TOKEN_WAYS, is_greeting
 from course.processes import wait_until
 
-WHOAMI = "/__check__/whoami/"
+WHOAMI = f"{OWN_PATHS}whoami/"
 _MARK = itertools.count(900_001)
 _NUMBER = itertools.count(1)
 _MIDDLEWARE = ["check_journal.kept", "check_counting.counted", "check_counting.rolled_back"]
@@ -67,7 +68,13 @@ class Stage:
 
     def control(self, name: str, **arguments: Any) -> Any:
         """Ask the probe for what has no address of its own; NotYet if the project broke."""
-        answer = self.server.ask("POST", f"/__check__/{name}/", body=arguments)
+        return self._control(name, arguments)
+
+    def _control(
+        self, name: str, arguments: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> Any:
+        path = f"{OWN_PATHS}{name}/"
+        answer = self.server.ask("POST", path, body=arguments, headers=headers)
         if trace := answer.get("traceback"):
             raise NotYet(
                 f"{name} stopped with {self.last_words(trace)}",
@@ -132,7 +139,13 @@ class Stage:
         headers = {"X-Check-Socket": number}
         socket = self.server.socket(token, path=path, headers=headers, **options)
         self._numbers[id(socket)] = number
+        socket.line.follow(self._layer_log, number)
         return socket
+
+    @property
+    def _layer_log(self) -> Path:
+        """What the server's channel layer was asked to do (see probes/check_layer_log)."""
+        return self.harness.facts_folder / f"{self.server.process.pid}.layer"
 
     def number_of(self, socket: Socket) -> str:
         """The number by which the probe knows a socket that open() has given."""
@@ -201,24 +214,36 @@ class Stage:
         """One HTTP request, and the journal of what it did."""
         number = str(next(_NUMBER))
         headers = {"X-Check-Journal": number, **options.pop("headers", {})}
+        line_to(LOCAL, self.server.port).follow(self._layer_log, number)
         answer = self.server.ask(method, path, headers=headers, **options)
         return Deed(self, answer, number)
 
     def notify(self, user_ids: Iterable[int], kind: str, data: Any) -> Journal:
         """Have the project send a notification, from a thread like that of a view."""
-        return self._sent("notify", user_ids=list(user_ids), kind=kind, data=data)
+        arguments = {"user_ids": list(user_ids), "kind": kind, "data": data}
+        number = str(next(_NUMBER))
+        line = line_to(LOCAL, self.server.port)
+        line.follow(self._layer_log, number)
+        line.sent("call", f"send_notification(user_ids={arguments['user_ids']}, {kind=})")
+        return self._sent("notify", arguments, {"X-Check-Journal": number})
 
     def notify_each(self, user_ids: Iterable[int], kind: str, data: Any) -> Journal:
         """The same for each user alone, with one journal of all."""
-        return self._sent("notify_each", user_ids=list(user_ids), kind=kind, data=data)
+        arguments = {"user_ids": list(user_ids), "kind": kind, "data": data}
+        return self._sent("notify_each", arguments)
 
-    def _sent(self, control: str, **arguments: Any) -> Journal:
+    def _sent(
+        self,
+        control: str,
+        arguments: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> Journal:
         if not self.found.get("sender"):
             raise NotYet(
                 "no function send_notification() was found in the project",
                 expected="send_notification(*, user_ids, kind, data), in services.py",
             )
-        answer = self.control(control, **arguments)
+        answer = self._control(control, arguments, headers)
         if "signature" in answer:
             raise NotYet(
                 f"it is send_notification{answer['signature']}: {answer['error']}",
@@ -273,6 +298,7 @@ class Listeners:
         for frame in frames_of(socket):
             if isinstance(frame, dict) and frame.get("data") == mark:
                 socket.frames.remove(frame)  # ours: no part of what the learner reads
+                socket.line.take_back()
                 return seen
             seen.append(frame)
         raise self.stage.unheard(

@@ -20,6 +20,7 @@ from typing import Any
 
 from checks.harness import client
 from checks.harness.people import Person
+from checks.harness.recorder import current, recording
 from course.background import Background
 from course.contract import is_greeting
 from course.deadline import Deadline, at_most, waiting_for
@@ -126,8 +127,14 @@ def arrivals(
     """
     patience = at_most(patience)
     gate = Gate(len(people), patience, server)
+    recorder = current()
+
+    def open_recorded(person: Person) -> client.Socket:
+        with recording(recorder):
+            return open_one(person, gate)
+
     opening = [
-        Background(functools.partial(open_one, person, gate), "open a socket")
+        Background(functools.partial(open_recorded, person), "open a socket")
         for person in people
     ]
     with ExitStack() as stack:

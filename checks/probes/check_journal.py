@@ -15,6 +15,7 @@ import sys
 import traceback
 import warnings
 
+from check_layer_log import number as running_for
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 _MOST = 20  # of each kind: a loop over 200 friends must not fill the memory
@@ -62,8 +63,12 @@ def kept(get_response):
         number = request.headers.get("X-Check-Journal")
         if number is None:
             return get_response(request)
-        with keeping(_journals.setdefault(number, Journal())):
-            return get_response(request)
+        reset = running_for.set(number)
+        try:
+            with keeping(_journals.setdefault(number, Journal())):
+                return get_response(request)
+        finally:
+            running_for.reset(reset)
 
     return answer
 

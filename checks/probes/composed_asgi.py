@@ -6,7 +6,6 @@ no address for at this stage, the tool asks for below /__check__/; only this mac
 """
 
 import asyncio
-import contextvars
 import functools
 import inspect
 import json
@@ -23,19 +22,21 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 from check_bulk_users import make_bulk_users  # noqa: E402
 from check_discovery import Parts, is_async  # noqa: E402
 from check_journal import Journal, keeping, note, plain, take  # noqa: E402
+from check_layer_log import LayerLog, kind_of  # noqa: E402
+from check_layer_log import number as socket_number  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.urls.exceptions import Resolver404  # noqa: E402
 
 PREFIX = "/__check__/"
 NUMBER = b"x-check-socket"
+CALL = b"x-check-journal"
 parts = Parts(os.getcwd(), os.environ["NUMENEON_CHECK_PATH"])
 running = set()
 errors = []
 memberships = {}
 socket_journals = {}
 latency = 0  # seconds that joining a group takes, as it does with a Redis
-socket_number = contextvars.ContextVar("numeneon_check_socket", default="")
 
 
 async def tell_user(scope, receive, send):
@@ -200,6 +201,7 @@ async def http(scope, receive, send):
     if not scope["path"].startswith(PREFIX):
         await django_application(scope, receive, send)
         return
+    socket_number.set(dict(scope["headers"]).get(CALL, b"").decode())
     body, more = b"", True
     while more:
         message = await receive()
@@ -218,20 +220,24 @@ async def http(scope, receive, send):
 def watch_groups(layer):
     """Note which socket joins which group, and to which group a request sends."""
     join, leave, deliver = layer.group_add, layer.group_discard, layer.group_send
+    log = LayerLog()
 
     @functools.wraps(join)
     async def group_add(group, channel):
+        log.note(f"group_add {group}")
         memberships.setdefault(socket_number.get(), set()).add(group)
         await asyncio.sleep(latency)
         return await join(group, channel)
 
     @functools.wraps(leave)
     async def group_discard(group, channel):
+        log.note(f"group_discard {group}")
         memberships.get(socket_number.get(), set()).discard(group)
         return await leave(group, channel)
 
     @functools.wraps(deliver)
     async def group_send(group, message):
+        log.note(f"group_send {group} {kind_of(message)}")
         note("groups", group)
         note("messages", plain(message))
         return await deliver(group, message)

@@ -207,6 +207,8 @@
         this.shown = found;
         this.explain(state.items);
       }
+      const detail = { state, box: this.box };
+      document.dispatchEvent(new CustomEvent("checklist", { detail })); // to exchange.js
     }
 
     summary(state) {
@@ -248,6 +250,7 @@
     failure(told) {
       const part = make("div", "checklist-failure");
       part.dataset.status = told.status;
+      part.dataset.item = told.id;
       const name = told.status === "failed" ? "Failed" : "Not your fault, but in the way";
       part.append(make("p", "checklist-title", `${name}: ${this.sentenceOf(told.id)}`));
       if (told.message) part.append(make("pre", "checklist-message", told.message));

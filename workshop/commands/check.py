@@ -52,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="check this item and those it needs (can be repeated)",
     )
     parser.add_argument(
+        "--trace",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="check this item and print the messages between client and server",
+    )
+    parser.add_argument(
         "--all", action="store_true", help="print every item in full, blocked ones too"
     )
     parser.add_argument(
@@ -80,8 +87,9 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     url = arguments.url and web_address(arguments.url)
     project = _project(home, arguments.project, url)
     progress = load(home, project)
-    step = chosen_step(home, progress, arguments.step, arguments.item, live=bool(url))
-    require_items(home, step, arguments.item)
+    wanted = [*arguments.item, *arguments.trace]
+    step = chosen_step(home, progress, arguments.step, wanted, live=bool(url))
+    require_items(home, step, wanted)
     python = interpreter(arguments.python)
     logins = accounts(arguments.login) if url else []
     outputs = [(arguments.json, "to_json"), (arguments.junit, "to_junit")]
@@ -90,7 +98,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
 
     to_stdout = "-" in {arguments.json, arguments.junit}
     tell, stream = (complain, sys.stderr) if to_stdout else (say, sys.stdout)
-    only = arguments.item or home.items_of_part(step)
+    only = wanted or home.items_of_part(step)
     tell(f"Step {step.label}, {step.heading}: checking {url or home.shown(project)} ...")
     with home.session(project, python) as session:
         report = session.run(
@@ -106,6 +114,8 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     _write(report, outputs)
     if not url:
         progress.record(report)
+    for id in arguments.trace:
+        tell("", *traced(report, id, colour=has_colour(stream)))
     tell(
         *closing(
             home,
@@ -119,6 +129,20 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
         )
     )
     return int(report.exit_code)
+
+
+def traced(report: Report, id: str, *, colour: bool) -> list[str]:
+    """An item's exchange as a sequence, or why there is none."""
+    from checks import sequence
+
+    result = next(result for result in report.items if result.id == id)
+    if result.exchange:
+        return [f"{id}: {result.status}", "", *sequence.drawn(result.exchange, colour)]
+    if result.blocked_by:
+        return [
+            f"{id} waits for {result.blocked_by}: {COMMAND} check --trace {result.blocked_by}"
+        ]
+    return [f"{id}: {result.status}. It sent nothing to a server, so there is no exchange."]
 
 
 def chosen_step(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from checks.results import ItemResult
 
 SCHEMA = 1
+# What went over the wire is sent along up to this many characters of JSON, failures first.
+MOST_OF_EXCHANGES = 200_000
 
 
 class Board:
@@ -28,6 +31,7 @@ class Board:
         self.runs = 0
         self.seconds = 0.0
         self.verdicts: dict[int, dict[str, dict[str, Any]]] = {}
+        self.exchanges: dict[int, dict[str, Any]] = {}
         self.steps: list[dict[str, Any]] = []
 
     def begin(
@@ -49,6 +53,10 @@ class Board:
         if self.watched is not None:
             known = self.verdicts.setdefault(self.watched, {})
             known[result.id] = self._told(result)
+            heard = self.exchanges.setdefault(self.watched, {})
+            heard.pop(result.id, None)
+            if result.exchange:
+                heard[result.id] = result.exchange.as_dict()
 
     def finished(self, seconds: float, progress: list[dict[str, Any]]) -> None:
         self.running = set()
@@ -74,19 +82,37 @@ class Board:
         """The state as a page of `step` gets it. A page that is not `near`, on this machine,
         gets no link that opens an editor and may not ask for anything.
         """
-        mine = step is not None and step.number == self.watched
-        return {
+        running = bool(step and step.number == self.watched and self.running)
+        state = {
             "type": "state",
             "schema": SCHEMA,
             "step": step.number if step else None,
             "watched": self.watched,
-            "running": bool(mine and self.running),
+            "running": running,
             "runs": self.runs,
             "seconds": round(self.seconds, 3),
             "may_ask": near,
             "items": self._items(step, near=near) if step else [],
             "steps": self.steps,
         }
+        # Not at each verdict of a run: they are by far the largest part of a state.
+        return state if running else state | {"exchanges": self._exchanges(step)}
+
+    def _exchanges(self, step: Step | None) -> dict[str, Any]:
+        """What went over the wire, as far as there is room."""
+        if step is None:
+            return {}
+        heard = self.exchanges.get(step.number, {})
+        known = self.verdicts.get(step.number, {})
+        failed_first = sorted(heard, key=lambda item: known[item]["status"] != "failed")
+        chosen: dict[str, Any] = {}
+        left = MOST_OF_EXCHANGES
+        for id in failed_first:
+            left -= len(json.dumps(heard[id]))
+            if left < 0:
+                break
+            chosen[id] = heard[id]
+        return chosen
 
     def _items(self, step: Step, *, near: bool) -> list[dict[str, Any]]:
         known = self.verdicts.get(step.number, {})
