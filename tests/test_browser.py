@@ -470,6 +470,21 @@ def test_compared_steps_are_chosen_and_linked(
     seen.page.check("input[name=view] >> nth=0")
     assert seen.page.query_selector(".drawn .side") is None
     assert "view=" not in seen.page.url
+    seen.page.click(f".way a[href='#{STEP.number}-{STEP.number + 1}']")
+    seen.page.wait_for_selector(
+        f".drawn p:has-text('diff {STEP.number} {STEP.number + 1}')"
+    )
+
+
+def test_compared_steps_on_a_phone(plain: str, visits: Callable[..., Visit]) -> None:
+    """There is no room for two columns: an address that asks for them gets one."""
+    seen = visits(viewport={"width": 360, "height": 740})
+    seen.page.goto(f"{plain}diff/?view=side#1-2")
+    seen.page.wait_for_selector(".drawn details.file .highlight")
+
+    assert not seen.page.is_visible(".compare .view")
+    assert not seen.page.is_visible(".compare .side")
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_differences_without_scripts(plain: str, visits: Callable[..., Visit]) -> None:

@@ -46,6 +46,10 @@ UNUSED = re.compile(
 ADDRESS = re.compile(r"https?://[\w.$-]+/?[^\s\"'`)<>\\]*")
 
 
+# What mkdocs.yml names beside docs/: our own page for wrong addresses.
+THEME = Path("tools", "site", "theme")
+
+
 class Document(HTMLParser):
     """What a page holds that one can link to, follow or load."""
 
@@ -92,6 +96,7 @@ def copy_of_sources(target: Path) -> Path:
     """The documents and their configuration, so that a test builds nothing in the checkout."""
     shutil.copytree(ROOT / "docs", target / "docs")
     shutil.copyfile(ROOT / "mkdocs.yml", target / "mkdocs.yml")
+    shutil.copytree(ROOT / THEME, target / THEME)
     return target
 
 
@@ -165,7 +170,7 @@ def test_links_and_anchors_resolve(documents: dict[Path, Document], site: Path) 
     for page, document in documents.items():
         for link in document.links:
             target = target_of(page, link, site)
-            if target is None or page.name == "404.html":
+            if target is None:
                 continue
             file, anchor = target
             known = documents[file].anchors if file in documents else set()
@@ -173,6 +178,25 @@ def test_links_and_anchors_resolve(documents: dict[Path, Document], site: Path) 
                 broken.append(f"{page.relative_to(site)}: {link}")
 
     assert broken == []
+
+
+@pytest.mark.parametrize("generator", ["mkdocs", "zensical"])
+def test_published_pages_know_their_addresses(
+    generator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With SITE_URL, each names its own; the page for wrong ones leads to what is there."""
+    python = interpreter_with(generator, [os.environ.get("ZENSICAL_PYTHON")])
+    monkeypatch.setenv("SITE_URL", "https://pages.example/numeneon/")
+    done = run(python, generator, copy_of_sources(tmp_path))
+    assert done.returncode == 0, done.stderr
+    built = tmp_path / ".tutorial" / "site"
+    start, missing = (
+        (built / name).read_text("utf-8") for name in ("start/index.html", "404.html")
+    )
+
+    assert 'rel="canonical" href="https://pages.example/numeneon/start/"' in start
+    assert 'href="/numeneon/fix/"' in missing
+    assert "There is no page at this address" in missing
 
 
 def test_ids_are_unique(documents: dict[Path, Document], site: Path) -> None:
@@ -214,7 +238,7 @@ def test_nothing_comes_from_elsewhere(documents: dict[Path, Document], site: Pat
 def strangers(file: Path, addresses: list[str], site: Path) -> Iterator[str]:
     """Those of a file's addresses that are not files of the site."""
     for address in addresses:
-        if address.startswith(("data:", "#")) or file.name == "404.html":
+        if address.startswith(("data:", "#")):
             continue
         target = target_of(file, address, site)
         if target is None or not target[0].exists():
@@ -285,6 +309,7 @@ def test_reference_to_nothing_ends_the_build(
     settings = (ROOT / "mkdocs.yml").read_text("utf-8")
     settings = re.sub(r"^nav:\n(?:[ #].*\n|\n)*", "", settings, flags=re.MULTILINE)
     (tmp_path / "mkdocs.yml").write_text(settings, "utf-8")
+    shutil.copytree(ROOT / THEME, tmp_path / THEME)
 
     done = run(python, generator, tmp_path)
 
