@@ -46,6 +46,7 @@ UNUSED = re.compile(
 ADDRESS = re.compile(r"https?://[\w.$-]+/?[^\s\"'`)<>\\]*")
 
 
+DESCRIBED = re.compile(r'---\n(?:.*\n)*?description: "(.*)"\n')
 # What mkdocs.yml names beside docs/: our own page for wrong addresses.
 THEME = Path("tools", "site", "theme")
 
@@ -178,6 +179,19 @@ def test_links_and_anchors_resolve(documents: dict[Path, Document], site: Path) 
                 broken.append(f"{page.relative_to(site)}: {link}")
 
     assert broken == []
+
+
+def test_descriptions_are_the_pages_own(site: Path) -> None:
+    """What search engines show of a page fits there, and is said of no other page."""
+    own = (ROOT / "docs").rglob("*.md")
+    given = [
+        found[1] for page in own if (found := DESCRIBED.match(page.read_text("utf-8")))
+    ]
+
+    assert len(set(given)) == len(given) > len(STEPS)
+    assert [text for text in given if not 50 <= len(text) <= 160] == []
+    front = (site / "index.html").read_text("utf-8")
+    assert re.search(r'<meta name="description" content="[^"]*Django REST backend', front)
 
 
 @pytest.mark.parametrize("generator", ["mkdocs", "zensical"])
