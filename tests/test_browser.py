@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import course
+from course import ROOT
 from course.files import copy_tree, files_of
 from course.processes import free_port
 from tests.browser import Tool, Visit, browser, catch_up, checkout, needs, use_step, visits
@@ -510,6 +511,31 @@ def test_search_by_keyboard(plain: str, visits: Callable[..., Visit]) -> None:
     seen.page.wait_for_url(lambda address: urlsplit(address).path != "/")
 
     assert "4401" in seen.text("article")
+
+
+# Whether the first page that the search finds is the one for failures, and on it the entry.
+FIRST = """(anchor) => {
+  const links = [...document.querySelectorAll(".md-search-result__item a")].slice(0, 2);
+  const found = links.map((link) => new URL(link.href));
+  return found[0]?.pathname.endsWith("/fix/") && found.some((at) => at.hash === `#${anchor}`);
+}"""
+
+
+def test_messages_lead_to_their_entries(plain: str, visits: Callable[..., Visit]) -> None:
+    """A message pasted into the search as it was printed: its own entry comes first."""
+    page = (ROOT / "docs" / "fix" / "index.md").read_text("utf-8")
+    entries = re.findall(r"^### (.*?) \{ #([\w-]+) \}$", page, re.MULTILINE)[::3]
+    seen = visits()
+    seen.page.goto(plain)
+    seen.page.keyboard.press("/")
+    seen.page.keyboard.type("4401", delay=30)  # until there is something to search in
+    seen.page.wait_for_selector(".md-search-result__item a")
+    for message, anchor in entries:
+        seen.page.fill(".md-search__input", message.replace("`", ""))
+        seen.page.press(".md-search__input", "End")
+        seen.page.wait_for_function(FIRST, arg=anchor, timeout=10_000)
+
+    assert len(entries) >= 20
 
 
 def test_copied_code_is_the_file(plain: str, visits: Callable[..., Visit]) -> None:
