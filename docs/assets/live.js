@@ -41,7 +41,7 @@
 
   /** Change a list, and let what is below it glide to its new place, where eyes can follow. */
   function glide(box, change) {
-    const below = [...box.querySelectorAll("li[data-item], details.hints, .checklist-panel")];
+    const below = [...box.querySelectorAll("li[data-item], li[data-item] > details, .checklist-panel")];
     for (let next = box.nextElementSibling; next; next = next.nextElementSibling) below.push(next);
     below.push(...document.querySelectorAll(".md-footer"));
     const top = (each) => each.getBoundingClientRect().top;
@@ -112,7 +112,12 @@
       if (told.status === "environment") {
         parts.push(make("p", "checklist-title", "Not your fault, but in the way"));
       }
-      if (told.status === "failed" || told.status === "environment") parts.push(this.finding(told));
+      if (told.status === "failed" || told.status === "environment") {
+        const failure = make("div", "checklist-failure");
+        failure.dataset.item = this.id;
+        failure.append(this.finding(told));
+        parts.push(failure);
+      }
       if (told.status === "blocked") parts.push(make("p", "", `Judged once this holds: ${blocker}`));
       if (told.remark) parts.push(make("p", "", `Remark: ${told.remark}`));
       this.found.replaceChildren(...parts);
@@ -244,14 +249,22 @@
       const found = JSON.stringify(state.items.map((item) => ({ ...item, running: false })));
       if (!state.running && found !== this.shown) {
         this.shown = found;
-        glide(this.box, () => this.explain(told));
-      }
+        glide(this.box, () => {
+          this.explain(told);
+          this.announce(state);
+        });
+      } else this.announce(state);
       this.counted = {
         all: state.items.length,
         good: state.items.filter((item) => ["passed", "manual"].includes(item.status)).length,
         failed: this.items.find((item) => told.get(item.id)?.status === "failed"),
         running: state.running,
       };
+    }
+
+    /** Let other scripts add to the items what they know of them. */
+    announce(state) {
+      document.dispatchEvent(new CustomEvent("checklist", { detail: { state, box: this.box } }));
     }
 
     summary(state) {
