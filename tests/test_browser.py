@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import course
+from course import ROOT
 from course.files import copy_tree, files_of
 from course.processes import free_port
 from tests.browser import Tool, Visit, browser, catch_up, checkout, needs, use_step, visits
@@ -30,7 +31,9 @@ __all__ = ["browser", "visits"]
 BEFORE, STEP, EARLIER = map(course.step, ("emit-events", "asgi", "notifications-app"))
 PAGE = f"steps/{STEP.slug}/"
 WORDS = ".checklist-words"
-FOUND = ".checklist-found"
+FAILED = "li[data-status=failed]"
+FOUND = f"{FAILED} .checklist-found"
+BADGE = ".progress-badge"
 MOST_BYTES = 1_000_000
 # Sums up whatever moves without somebody having clicked.
 SHIFTS = """
@@ -133,12 +136,14 @@ def test_checklist_ticks_after_a_save(
 
     assert marks.count("failed") >= 1
     assert {"passed", "failed", "blocked"} >= set(marks)
-    found = seen.text(FOUND)
-    assert "found " in found
-    assert seen.page.is_visible(f"{FOUND} details[open] li")
-    assert "backend/" in seen.text(f"{FOUND} .checklist-place code")
-    link = seen.page.get_attribute(f"{FOUND} .checklist-place a", "href")
+    assert seen.text(f"{FOUND} dd[data-says=found]")
+    assert seen.page.is_visible(f"{FAILED} details.hints[open] li")
+    assert "backend/" in seen.text(f"{FOUND} dd[data-says='look at']")
+    link = seen.page.get_attribute(f"{FOUND} dd a", "href")
     assert link == f"vscode://file{copy}/workspace/" + link.partition("/workspace/")[2]
+    assert re.match(r"\d+ of \d+: first failure", seen.text(BADGE))
+    seen.page.click(f"{BADGE} a")
+    assert seen.page.evaluate("location.hash").startswith("#item-")
 
     use_step(copy, STEP.slug)
     assert set(settled(seen, r"^(\d+) of \1 passed")) == {"passed"}
@@ -194,6 +199,26 @@ def test_exchange_is_drawn(copy: Path, tool: Tool, visits: Callable[..., Visit])
     )
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
     assert seen.complaints == []
+
+
+def test_progress_is_in_view(copy: Path, tool: Tool, visits: Callable[..., Visit]) -> None:
+    """The front page leads on to the step; what is finished has its tick, and nothing else."""
+    use_step(copy, STEP.slug)
+    seen = visits()
+    judged(seen, tool.address + PAGE, r"^(\d+) of \1 passed")
+    following = course.step(STEP.number + 1)
+    assert re.match(r"(\d+) of \1\. Next: ", seen.text(BADGE))
+    ticked = "a[data-finished]"
+    assert seen.page.locator(f".md-nav--primary {ticked}[href='./']").count() == 1
+    assert (
+        seen.page.locator(f".md-footer {ticked}, .md-nav--secondary {ticked}").count() == 0
+    )
+
+    seen.page.goto(tool.address)
+    seen.page.wait_for_selector(BADGE)
+    assert seen.text(BADGE).startswith(f"Continue with step {following.number}")
+    assert seen.text(f".steps-table [data-step='{STEP.number}']") == "all"
+    assert seen.page.get_attribute(f"{BADGE} a", "href") == f"/steps/{following.slug}/"
 
 
 def test_check_now_and_the_terminal_agree(
@@ -325,6 +350,95 @@ def test_narrow_screen(plain: str, copy: Path, visits: Callable[..., Visit]) -> 
     assert wide == []
 
 
+# Folded boxes are opened, as readers do; what hides a part of itself is told by its first words.
+CUT_OFF = """([selector, longest]) => {
+  for (const box of document.querySelectorAll("details")) box.open = true;
+  return [...document.querySelectorAll(selector)]
+    .filter((each) => each.getClientRects().length)
+    .filter((each) => each.textContent.split("\\n").every((line) => line.length < longest))
+    .filter((each) => {
+      const frame = each.closest(".md-typeset__scrollwrap") || each;
+      return each.scrollWidth > each.clientWidth || frame.scrollWidth > frame.clientWidth;
+    })
+    .map((each) => each.textContent.trim().slice(0, 60));
+}"""
+
+
+def cut_off(seen: Visit, address: str, selector: str, longest: int = 10_000) -> list[str]:
+    """Elements of a page that show less than they hold; lines of so many characters may."""
+    seen.page.goto(address)
+    found = seen.page.evaluate(CUT_OFF, [selector, longest])
+    return [f"{urlsplit(address).path}: {text}" for text in found]
+
+
+# Paper of A4 is 794 pixels wide, and a browser leaves about 48 at each side.
+@pytest.mark.parametrize(
+    ("width", "media"),
+    [(360, "screen"), (1024, "screen"), (1440, "screen"), (698, "print")],
+)
+def test_tables_are_whole(
+    width: int, media: str, plain: str, copy: Path, visits: Callable[..., Visit]
+) -> None:
+    """No cell is out of sight at any width, nor on paper."""
+    seen = visits(viewport={"width": width, "height": 800})
+    seen.page.emulate_media(media=media)
+    found = [
+        one for each in pages(plain, copy) for one in cut_off(seen, each, "article table")
+    ]
+
+    assert found == []
+
+
+def test_code_and_output_are_whole(
+    plain: str, copy: Path, visits: Callable[..., Visit]
+) -> None:
+    """At 1280 pixels every line of an output is seen to its end, and code of usual length too."""
+    seen = visits(viewport={"width": 1280, "height": 800})
+    found = []
+    for address in pages(plain, copy):
+        found += cut_off(seen, address, ".highlight:is(.terminal, .seen) pre > code")
+        found += cut_off(seen, address, "article pre > code", 90)
+
+    assert found == []
+
+
+# How the element that has the focus is marked; an invisible box is marked at its label.
+OUTLINE = """() => {
+  let on = document.activeElement;
+  if (on.matches("input") && getComputedStyle(on).opacity === "0") on = on.nextElementSibling ?? on;
+  const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(on);
+  const drawn = outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+  const clear = !outlineColor.endsWith(", 0)");
+  return [on.tagName + "." + on.className, drawn && clear];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_focus_is_seen(scheme: str, plain: str, visits: Callable[..., Visit]) -> None:
+    """Wherever Tab leads, an outline shows it: links, boxes to tick, buttons, choices."""
+    seen = visits(color_scheme=scheme, viewport={"width": 1280, "height": 2000})
+    unseen, kinds = set(), set()
+    for path, start in (
+        ("", "body"),
+        (PAGE, "ol.checklist input"),
+        ("diff/", ".compare select"),
+    ):
+        seen.page.goto(plain + path)
+        seen.page.wait_for_selector(start)
+        seen.page.evaluate("document.querySelector('article').scrollIntoView()")
+        if start != "body":
+            seen.page.focus(start)
+        for _ in range(40):
+            seen.page.keyboard.press("Tab")
+            name, drawn = seen.page.evaluate(OUTLINE)
+            kinds.add(name.partition(".")[0])
+            if not drawn and not name.startswith("BODY"):
+                unseen.add(f"{path}: {name}")
+
+    assert unseen == set()
+    assert {"A", "INPUT", "SELECT", "SUMMARY"} <= kinds
+
+
 @pytest.mark.parametrize("path", ["", PAGE])
 def test_weight(path: str, tool: Tool, visits: Callable[..., Visit]) -> None:
     """The first visit of a page takes less than a megabyte."""
@@ -403,6 +517,21 @@ def test_compared_steps_are_chosen_and_linked(
     seen.page.check("input[name=view] >> nth=0")
     assert seen.page.query_selector(".drawn .side") is None
     assert "view=" not in seen.page.url
+    seen.page.click(f".way a[href='#{STEP.number}-{STEP.number + 1}']")
+    seen.page.wait_for_selector(
+        f".drawn p:has-text('diff {STEP.number} {STEP.number + 1}')"
+    )
+
+
+def test_compared_steps_on_a_phone(plain: str, visits: Callable[..., Visit]) -> None:
+    """There is no room for two columns: an address that asks for them gets one."""
+    seen = visits(viewport={"width": 360, "height": 740})
+    seen.page.goto(f"{plain}diff/?view=side#1-2")
+    seen.page.wait_for_selector(".drawn details.file .highlight")
+
+    assert not seen.page.is_visible(".compare .view")
+    assert not seen.page.is_visible(".compare .side")
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_differences_without_scripts(plain: str, visits: Callable[..., Visit]) -> None:
@@ -428,6 +557,31 @@ def test_search_by_keyboard(plain: str, visits: Callable[..., Visit]) -> None:
     seen.page.wait_for_url(lambda address: urlsplit(address).path != "/")
 
     assert "4401" in seen.text("article")
+
+
+# Whether the first page that the search finds is the one for failures, and on it the entry.
+FIRST = """(anchor) => {
+  const links = [...document.querySelectorAll(".md-search-result__item a")].slice(0, 2);
+  const found = links.map((link) => new URL(link.href));
+  return found[0]?.pathname.endsWith("/fix/") && found.some((at) => at.hash === `#${anchor}`);
+}"""
+
+
+def test_messages_lead_to_their_entries(plain: str, visits: Callable[..., Visit]) -> None:
+    """A message pasted into the search as it was printed: its own entry comes first."""
+    page = (ROOT / "docs" / "fix" / "index.md").read_text("utf-8")
+    entries = re.findall(r"^### (.*?) \{ #([\w-]+) \}$", page, re.MULTILINE)[::3]
+    seen = visits()
+    seen.page.goto(plain)
+    seen.page.keyboard.press("/")
+    seen.page.keyboard.type("4401", delay=30)  # until there is something to search in
+    seen.page.wait_for_selector(".md-search-result__item a")
+    for message, anchor in entries:
+        seen.page.fill(".md-search__input", message.replace("`", ""))
+        seen.page.press(".md-search__input", "End")
+        seen.page.wait_for_function(FIRST, arg=anchor, timeout=10_000)
+
+    assert len(entries) >= 20
 
 
 def test_copied_code_is_the_file(plain: str, visits: Callable[..., Visit]) -> None:
@@ -479,7 +633,8 @@ def test_printed_page(tool: Tool, visits: Callable[..., Visit]) -> None:
     seen.page.wait_for_selector(".checklist-panel")
     seen.page.emulate_media(media="print")
 
-    assert not seen.page.is_visible(".checklist-panel")
+    for hidden in (".checklist-panel", BADGE, ".md-code__nav", "details.hints"):
+        assert not seen.page.is_visible(hidden)
     assert seen.page.is_visible("ol.checklist label")
 
 

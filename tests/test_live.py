@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -19,6 +20,7 @@ from checks.exchange import Event as ProtocolEvent
 from checks.exchange import Exchange
 from checks.results import ItemResult, Report, Status
 from course import processes
+from course.outline import Part
 from tests.browser import needs
 from tests.small import write_tree
 from workshop import cli
@@ -244,6 +246,39 @@ def test_page_of_no_step_hears_of_progress(served: Live) -> None:
 
     assert first["items"] == []
     assert len(first["steps"]) == 3
+
+
+def test_pages_of_a_step_are_named(built: Home) -> None:
+    """Each with its address; a part's page is finished once the items of that part passed."""
+    step = built.steps[1]
+    first, second = (
+        Part(number, slug, slug.title(), 5) for number, slug in [(1, "view"), (2, "urls")]
+    )
+    steps = [replace(step, parts=(first, second)) if s == step else s for s in built.steps]
+    items = [
+        replace(item, part=number)
+        for number, item in enumerate(built.checklist(step), start=1)
+    ]
+    home = replace(built, steps=tuple(steps), items_of=lambda number: items)
+    progress = load(home)
+    progress.record(Report(1, "here", [result("notes.view", Status.PASSED)], 0.1))
+
+    told = board.progress_of(progress)[1]
+
+    assert told["pages"] == [
+        {"address": "steps/01-middle/", "finished": False},
+        {"address": "steps/01-middle/1-view/", "finished": True},
+        {"address": "steps/01-middle/2-urls/", "finished": False},
+    ]
+
+
+def test_name_of_an_editor_is_explained(served: Live) -> None:
+    """Who comes by a name that is not ours reads why, and what to do."""
+    answer = get(served, "/", Host="8765-numeneon.editor.example")
+
+    assert answer.status == 403
+    assert b"forwarded the port" in answer.text
+    assert b"http://localhost:" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,11 @@ UNUSED = re.compile(
 ADDRESS = re.compile(r"https?://[\w.$-]+/?[^\s\"'`)<>\\]*")
 
 
+DESCRIBED = re.compile(r'---\n(?:.*\n)*?description: "(.*)"\n')
+# What mkdocs.yml names beside docs/: our own page for wrong addresses.
+THEME = Path("tools", "site", "theme")
+
+
 class Document(HTMLParser):
     """What a page holds that one can link to, follow or load."""
 
@@ -92,6 +97,7 @@ def copy_of_sources(target: Path) -> Path:
     """The documents and their configuration, so that a test builds nothing in the checkout."""
     shutil.copytree(ROOT / "docs", target / "docs")
     shutil.copyfile(ROOT / "mkdocs.yml", target / "mkdocs.yml")
+    shutil.copytree(ROOT / THEME, target / THEME)
     return target
 
 
@@ -165,7 +171,7 @@ def test_links_and_anchors_resolve(documents: dict[Path, Document], site: Path) 
     for page, document in documents.items():
         for link in document.links:
             target = target_of(page, link, site)
-            if target is None or page.name == "404.html":
+            if target is None:
                 continue
             file, anchor = target
             known = documents[file].anchors if file in documents else set()
@@ -173,6 +179,38 @@ def test_links_and_anchors_resolve(documents: dict[Path, Document], site: Path) 
                 broken.append(f"{page.relative_to(site)}: {link}")
 
     assert broken == []
+
+
+def test_descriptions_are_the_pages_own(site: Path) -> None:
+    """What search engines show of a page fits there, and is said of no other page."""
+    own = (ROOT / "docs").rglob("*.md")
+    given = [
+        found[1] for page in own if (found := DESCRIBED.match(page.read_text("utf-8")))
+    ]
+
+    assert len(set(given)) == len(given) > len(STEPS)
+    assert [text for text in given if not 50 <= len(text) <= 160] == []
+    front = (site / "index.html").read_text("utf-8")
+    assert re.search(r'<meta name="description" content="[^"]*Django REST backend', front)
+
+
+@pytest.mark.parametrize("generator", ["mkdocs", "zensical"])
+def test_published_pages_know_their_addresses(
+    generator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With SITE_URL, each names its own; the page for wrong ones leads to what is there."""
+    python = interpreter_with(generator, [os.environ.get("ZENSICAL_PYTHON")])
+    monkeypatch.setenv("SITE_URL", "https://pages.example/numeneon/")
+    done = run(python, generator, copy_of_sources(tmp_path))
+    assert done.returncode == 0, done.stderr
+    built = tmp_path / ".tutorial" / "site"
+    start, missing = (
+        (built / name).read_text("utf-8") for name in ("start/index.html", "404.html")
+    )
+
+    assert 'rel="canonical" href="https://pages.example/numeneon/start/"' in start
+    assert 'href="/numeneon/fix/"' in missing
+    assert "There is no page at this address" in missing
 
 
 def test_ids_are_unique(documents: dict[Path, Document], site: Path) -> None:
@@ -214,7 +252,7 @@ def test_nothing_comes_from_elsewhere(documents: dict[Path, Document], site: Pat
 def strangers(file: Path, addresses: list[str], site: Path) -> Iterator[str]:
     """Those of a file's addresses that are not files of the site."""
     for address in addresses:
-        if address.startswith(("data:", "#")) or file.name == "404.html":
+        if address.startswith(("data:", "#")):
             continue
         target = target_of(file, address, site)
         if target is None or not target[0].exists():
@@ -285,6 +323,7 @@ def test_reference_to_nothing_ends_the_build(
     settings = (ROOT / "mkdocs.yml").read_text("utf-8")
     settings = re.sub(r"^nav:\n(?:[ #].*\n|\n)*", "", settings, flags=re.MULTILINE)
     (tmp_path / "mkdocs.yml").write_text(settings, "utf-8")
+    shutil.copytree(ROOT / THEME, tmp_path / THEME)
 
     done = run(python, generator, tmp_path)
 

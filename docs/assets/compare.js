@@ -230,6 +230,20 @@
     return tree;
   };
 
+  // The way to the neighbours: what was before the first step, and what comes after the last.
+  const wayOf = (numbers, [a, b]) => {
+    const way = make("p", "", "way");
+    const lead = (words, one, other) => {
+      if (one === undefined || other === undefined) return;
+      const link = make("a", `${words}: ${one} to ${other}`);
+      link.href = `#${one}-${other}`;
+      way.append(link, " ");
+    };
+    lead("Before", numbers[numbers.indexOf(a) - 1], a);
+    lead("After", b, numbers[numbers.indexOf(b) + 1]);
+    return way;
+  };
+
   // The choice
 
   const chooserOf = (name, words, steps, chosen, changed) => {
@@ -333,6 +347,7 @@
       this.page.dataset.view = this.view;
       this.drawn.replaceChildren(
         summary, treeOf(changes, `${a}-${b}`), ...changes.map((change) => fileOf(change, this.view)),
+        wayOf(this.numbers, this.pair),
       );
     }
   }

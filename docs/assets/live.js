@@ -34,49 +34,48 @@
     if (element.textContent !== text) element.textContent = text;
   }
 
-  /** The hints of one item, one level at a time: each click shows the next.
+  /** Text with what stands between backticks as code. */
+  function prose(text) {
+    return text.split(/`([^`\n]+)`/).map((part, index) => (index % 2 ? make("code", "", part) : part));
+  }
 
-      The page holds all of them in a list, which stays whole where no script runs. */
-  class Hints {
-    constructor(levels) {
-      this.levels = levels;
-      this.given = 1;
-      this.lists = new Map(); // each list that shows them, and what brings it up to date
-    }
-
-    /** Show what was given of a list of the levels, and a button for the next one. */
-    dose(list) {
-      const shown = [...list.children];
-      const next = make("button", "checklist-next", "Next hint");
-      next.type = "button";
-      const show = () => {
-        shown.forEach((level, index) => { level.hidden = index >= this.given; });
-        next.hidden = this.given >= shown.length;
-      };
-      next.addEventListener("click", () => {
-        this.given += 1;
-        for (const [other, update] of this.lists) {
-          if (other.isConnected) update();
-          else this.lists.delete(other); // a panel that was drawn anew since
-        }
-        const level = shown[this.given - 1];
-        level.tabIndex = -1; // the reader goes on here, whether or not the button is still there
-        level.focus();
-      });
-      list.after(next);
-      this.lists.set(list, show);
-      show();
-    }
-
-    /** A copy of the list for another place on the page. */
-    copy() {
-      const list = make("ol");
-      list.append(...this.levels.map((level) => level.cloneNode(true)));
-      return list;
+  /** Change a list, and let what is below it glide to its new place, where eyes can follow. */
+  function glide(box, change) {
+    const below = [...box.querySelectorAll("li[data-item], li[data-item] > details, .checklist-panel")];
+    for (let next = box.nextElementSibling; next; next = next.nextElementSibling) below.push(next);
+    below.push(...document.querySelectorAll(".md-footer"));
+    const top = (each) => each.getBoundingClientRect().top;
+    const before = new Map(below.map((each) => [each, top(each)]));
+    change();
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const moved = new Map(below.map((each) => [each, before.get(each) - top(each)]));
+    for (const [each, whole] of moved) {
+      const by = whole - (moved.get(each.parentElement) ?? 0); // its line takes it along
+      if (by) each.animate({ transform: [`translateY(${by}px)`, "none"] }, { duration: 200, easing: "ease-out" });
     }
   }
 
-  /** One item of a checklist: its line on the page and the mark at its end. */
+  /** Show the hints of a list one at a time: each click gives the next. */
+  function dose(list) {
+    const levels = [...list.children];
+    const next = make("button", "checklist-next", "Next hint");
+    let given = 1;
+    const show = () => {
+      levels.forEach((level, index) => { level.hidden = index >= given; });
+      next.hidden = given >= levels.length;
+    };
+    next.type = "button";
+    next.addEventListener("click", () => {
+      given += 1;
+      show();
+      levels[given - 1].tabIndex = -1; // the reader goes on here, with or without the button
+      levels[given - 1].focus();
+    });
+    list.after(next);
+    show();
+  }
+
+  /** One item of a checklist: its line, the mark at its end, and what was found below it. */
   class Item {
     constructor(line) {
       this.line = line;
@@ -85,10 +84,10 @@
       const label = line.querySelector("label");
       this.sentence = (label || line).textContent.trim().replace(/\s+/g, " ");
       this.mark = make("span", "checklist-mark");
-      (label || line).after(this.mark);
-      const list = line.querySelector("details.hints > ol");
-      this.hints = new Hints(list ? [...list.children].map((one) => one.cloneNode(true)) : []);
-      if (list) this.hints.dose(list);
+      this.found = make("div", "checklist-found");
+      (label || line).after(this.mark, this.found);
+      this.hints = line.querySelector("details.hints");
+      if (this.hints) dose(this.hints.querySelector("ol"));
     }
 
     /** A box that the checks tick cannot be ticked by hand, but can be read and reached. */
@@ -105,6 +104,55 @@
       put(this.mark, MARKS[status] || MARKS.unknown);
       if (this.box && told.status !== "manual") this.box.checked = told.status === "passed";
       this.lock(told.status !== "manual");
+    }
+
+    /** Say below the line what the check found; `blocker` is the sentence that has to hold first. */
+    explain(told, blocker) {
+      const parts = [];
+      if (told.status === "environment") {
+        parts.push(make("p", "checklist-title", "Not your fault, but in the way"));
+      }
+      if (told.status === "failed" || told.status === "environment") {
+        const failure = make("div", "checklist-failure");
+        failure.dataset.item = this.id;
+        failure.append(this.finding(told));
+        parts.push(failure);
+      }
+      if (told.status === "blocked") parts.push(make("p", "", `Judged once this holds: ${blocker}`));
+      if (told.remark) parts.push(make("p", "", `Remark: ${told.remark}`));
+      this.found.replaceChildren(...parts);
+      const failed = told.status === "failed";
+      if (this.hints && failed && !this.failed) this.hints.open = Boolean(told.hint);
+      this.failed = failed;
+    }
+
+    /** The lines of a message under their labels; the place can be opened in an editor. */
+    finding(told) {
+      const list = make("dl", "checklist-message");
+      const lines = (told.message || "").split("\n");
+      const place = told.line ? `${told.file}:${told.line}` : told.file;
+      if (told.file && !lines.some((line) => line.startsWith("look at"))) lines.push(`look at  ${place}`);
+      let text = null;
+      for (const line of lines) {
+        const [, label, rest] = /^(expected|found|look at|next) +(.*)$/.exec(line) ?? [];
+        if (label || !text) {
+          text = make("dd");
+          list.append(make("dt", "", label || "found"), text);
+          text.dataset.says = label || "found";
+        } else text.append("\n");
+        text.append(...prose(label ? rest : line.replace(/^ {9}/, "")));
+      }
+      const link = this.editor(told, place);
+      if (link) list.querySelector("dd[data-says='look at']").append(" ", link);
+      return list;
+    }
+
+    editor(told, place) {
+      if (typeof told.open !== "string" || !told.open.startsWith("vscode://file/")) return null;
+      const link = make("a", "", "open in VS Code");
+      link.href = told.open;
+      link.setAttribute("aria-label", `open ${place} in VS Code`);
+      return link;
     }
   }
 
@@ -179,11 +227,7 @@
       this.button.addEventListener("click", () => this.ask && this.ask());
       const top = make("div", "checklist-top");
       top.append(this.words, this.button);
-      this.found = make("div", "checklist-found");
-      this.found.tabIndex = 0;
-      this.found.setAttribute("role", "region");
-      this.found.setAttribute("aria-label", `What the checks of step ${this.step} found`);
-      this.panel.append(top, this.found);
+      this.panel.append(top);
       put(this.words, "Connecting to the tool ...");
     }
 
@@ -205,10 +249,22 @@
       const found = JSON.stringify(state.items.map((item) => ({ ...item, running: false })));
       if (!state.running && found !== this.shown) {
         this.shown = found;
-        this.explain(state.items);
-      }
-      const detail = { state, box: this.box };
-      document.dispatchEvent(new CustomEvent("checklist", { detail })); // to exchange.js
+        glide(this.box, () => {
+          this.explain(told);
+          this.announce(state);
+        });
+      } else this.announce(state);
+      this.counted = {
+        all: state.items.length,
+        good: state.items.filter((item) => ["passed", "manual"].includes(item.status)).length,
+        failed: this.items.find((item) => told.get(item.id)?.status === "failed"),
+        running: state.running,
+      };
+    }
+
+    /** Let other scripts add to the items what they know of them. */
+    announce(state) {
+      document.dispatchEvent(new CustomEvent("checklist", { detail: { state, box: this.box } }));
     }
 
     summary(state) {
@@ -226,71 +282,11 @@
       return `${all}. ${watched}`;
     }
 
-    /** Fill the panel: each failure with its hint and its place, and who waits for what. */
-    explain(items) {
-      this.found.replaceChildren();
-      this.found.scrollTop = 0;
-      for (const told of items) {
-        if (told.status === "failed" || told.status === "environment") {
-          this.found.append(this.failure(told));
-        }
+    explain(told) {
+      for (const item of this.items) {
+        const mine = told.get(item.id);
+        if (mine) item.explain(mine, this.sentences.get(mine.blocked_by) || "another item");
       }
-      for (const told of items) {
-        if (told.status === "blocked") this.found.append(this.blocked(told));
-      }
-      for (const told of items.filter((item) => item.remark)) {
-        this.found.append(make("p", "", `Remark on “${this.sentenceOf(told.id)}” ${told.remark}`));
-      }
-      if (!this.found.childElementCount && items.some((item) => item.status === "passed")) {
-        const all = items.every((item) => ["passed", "manual"].includes(item.status));
-        if (all) this.found.append(make("p", "", "All passed. Nothing is left to do here."));
-      }
-    }
-
-    failure(told) {
-      const part = make("div", "checklist-failure");
-      part.dataset.status = told.status;
-      part.dataset.item = told.id;
-      const name = told.status === "failed" ? "Failed" : "Not your fault, but in the way";
-      part.append(make("p", "checklist-title", `${name}: ${this.sentenceOf(told.id)}`));
-      if (told.message) part.append(make("pre", "checklist-message", told.message));
-      if (told.file) part.append(this.place(told));
-      if (told.hint) {
-        const hint = make("details", "checklist-hint");
-        hint.open = true;
-        hint.append(make("summary", "", "Hint"), make("p", "", told.hint));
-        part.append(hint);
-        const item = this.items.find((one) => one.id === told.id);
-        if (item && item.hints.levels.length > 1) {
-          const list = item.hints.copy();
-          hint.lastChild.replaceWith(list);
-          item.hints.dose(list);
-        }
-      }
-      return part;
-    }
-
-    place(told) {
-      const spot = told.line ? `${told.file}:${told.line}` : told.file;
-      const line = make("p", "checklist-place");
-      line.append(make("code", "", spot));
-      if (typeof told.open === "string" && told.open.startsWith("vscode://file/")) {
-        const link = make("a", "", "open in VS Code");
-        link.href = told.open;
-        link.setAttribute("aria-label", `open ${spot} in VS Code`);
-        line.append(" ", link);
-      }
-      return line;
-    }
-
-    blocked(told) {
-      const by = told.blocked_by ? this.sentenceOf(told.blocked_by) : "another item";
-      return make("p", "checklist-blocked", `Blocked: ${this.sentenceOf(told.id)} ` +
-        `It is judged once this holds: ${by}`);
-    }
-
-    sentenceOf(id) {
-      return this.sentences.get(id) || id;
     }
 
     /** The tool has gone. What it found stays to be read. */
@@ -310,6 +306,7 @@
     constructor(lists, token) {
       this.lists = lists;
       this.token = token;
+      this.badge = new Badge();
       this.failures = 0;
       this.timer = 0;
       this.ended = false;
@@ -349,11 +346,13 @@
       const ask = () => this.socket.send(JSON.stringify({ type: "check" }));
       for (const list of this.lists) list.show(state, ask);
       showProgress(state.steps);
+      this.badge.show(state.steps, this.lists[0]);
     }
 
     lost(socket, code) {
       if (socket !== this.socket || this.ended) return;
       for (const list of this.lists) list.lose();
+      this.badge.frame.dataset.state = "lost";
       this.failures += 1;
       const most = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (this.failures - 1));
       const wait = most * (0.5 + Math.random() / 2);
@@ -388,13 +387,51 @@
     }
   }
 
-  /** Mark the links to finished steps in the navigation. */
+  /** Mark finished pages in the navigation, and fill the table of steps on the front page. */
   function showProgress(steps) {
+    const finished = new Map(steps.flatMap((step) => step.pages).map((page) => [`/${page.address}`, page.finished]));
+    for (const link of document.querySelectorAll(".md-nav--primary a.md-nav__link")) {
+      const here = !link.hash && link.host === location.host;
+      link.toggleAttribute("data-finished", Boolean(here && finished.get(link.pathname)));
+    }
     for (const step of steps) {
-      for (const link of document.querySelectorAll(`nav a[href*="${CSS.escape(step.slug)}"]`)) {
-        if (step.finished) link.dataset.finished = "";
-        else delete link.dataset.finished;
-      }
+      const place = document.querySelector(`.steps-table [data-step="${step.number}"]`);
+      if (place) put(place, step.finished ? "all" : `${step.done} of ${step.total}`);
+    }
+  }
+
+  /** How far one is, at the edge of the window wherever one reads, and the way on. */
+  class Badge {
+    constructor() {
+      this.frame = make("nav", "progress-badge");
+      this.frame.setAttribute("aria-label", "Your progress");
+      this.link = make("a");
+      this.frame.append(this.link);
+    }
+
+    show(steps, list) {
+      const to = list && list.counted ? this.onStep(list.counted) : this.elsewhere(steps);
+      this.frame.dataset.state = to.state;
+      put(this.link, to.text);
+      this.link.href = to.href;
+      if (!this.frame.isConnected) document.body.append(this.frame);
+    }
+
+    onStep({ all, good, failed, running }) {
+      const count = `${good} of ${all}`;
+      const next = document.querySelector("a.md-footer__link--next");
+      if (running) return { state: "running", text: `${count}, checking`, href: "#check" };
+      if (failed) return { state: "failed", text: `${count}: first failure`, href: `#${failed.line.id}` };
+      if (good < all || !next) return { state: "open", text: count, href: "#check" };
+      const title = next.querySelector(".md-ellipsis")?.textContent.trim() || "next page";
+      return { state: "passed", text: `${count}. Next: ${title}`, href: next.href };
+    }
+
+    elsewhere(steps) {
+      const step = steps.find((each) => !each.finished);
+      if (!step) return { state: "passed", text: "All steps are finished", href: "/" };
+      const count = step.state === "not started" ? "" : `: ${step.done} of ${step.total}`;
+      return { state: "open", text: `Continue with step ${step.number}${count}`, href: `/${step.pages[0].address}` };
     }
   }
 

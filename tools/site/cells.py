@@ -1,4 +1,8 @@
-"""Tells each cell of a table the head of its column, which narrow screens show beside it."""
+"""Prepares the tables of a page for any width.
+
+Each cell is told the head of its column, which narrow screens show above it. Names in code
+stay whole; one that alone would make its column wide may break anywhere.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from markdown.treeprocessors import Treeprocessor
 
 # Once the inline texts are elements (20).
 PRIORITY = 6
+LONG = 24
 
 
 class CellProcessor(Treeprocessor):
@@ -20,3 +25,8 @@ class CellProcessor(Treeprocessor):
             for row in table.iterfind("tbody/tr"):
                 for head, cell in zip(heads, row.iterfind("td"), strict=False):
                     cell.set("data-head", head)
+                    for code in cell.iter("code"):
+                        if any(
+                            len(word) > LONG for word in "".join(code.itertext()).split()
+                        ):
+                            code.set("class", "long")

@@ -13,12 +13,17 @@ from tools.site.pages import Directive, parse
 
 
 def steps_table(directive: Directive, page: Page) -> Sequence[str]:
-    """All steps, with their minutes and what there is after them; for a page beside steps/."""
+    """All steps, with their minutes and what there is after them; for a page beside steps/.
+
+    The live script fills in how far each is; without the tool that column is not shown.
+    """
     rows = [
-        f"| [{step.number} {step.title}]({page_of(step)}.md) | {step.minutes} | {step.after} |"
+        f"| [{step.number} {step.title}]({page_of(step)}.md) "
+        f'| <span data-step="{step.number}"></span> | {step.minutes} | {step.after} |'
         for step in course.steps()
     ]
-    return ["| step | minutes | afterwards |", "|---|---|---|", *rows]
+    head = ["| step | passed | minutes | afterwards |", "|---|---|---|---|"]
+    return ['<div class="steps-table" markdown>', "", *head, *rows, "", "</div>"]
 
 
 def part(directive: Directive, page: Page) -> Sequence[str]:

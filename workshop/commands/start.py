@@ -110,6 +110,7 @@ def screen(
     if live and live.network_address:
         lines += [
             f"  on your network: {live.network_address}",
-            "  Warning: everybody on this network can read what the checks find.",
+            "  Warning: everybody on the network can read what the checks find, with the lines",
+            "  of your code that it names. Checks can be started from this machine only.",
         ]
     return [*lines, f"  all commands: {COMMAND} --help", ""]

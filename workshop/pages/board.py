@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from course import Step
+from course.outline import address_of_page
 from workshop.commands.steps import state as state_of
 from workshop.home import Home
-from workshop.progress import Progress
+from workshop.progress import GOOD, Progress
 
 if TYPE_CHECKING:
     from checks.results import ItemResult
@@ -136,19 +138,34 @@ def editor_link(file: Path, line: int | None) -> str:
 
 
 def progress_of(progress: Progress) -> list[dict[str, Any]]:
-    """How far each step is, in the course's order."""
+    """How far each step is, in the course's order, and which of its pages are finished."""
     table = []
     for step in progress.home.steps:
         done, total = progress.count(step)
+        finished = progress.is_done(step)
         table.append(
             {
                 "number": step.number,
                 "slug": step.slug,
                 "title": step.title,
-                "finished": progress.is_done(step),
+                "finished": finished,
                 "state": state_of(progress, step),
                 "done": done,
                 "total": total,
+                "pages": _pages(progress, step, finished),
             }
         )
     return table
+
+
+def _pages(progress: Progress, step: Step, finished: bool) -> list[dict[str, Any]]:
+    """The addresses of a step's pages; a part is finished once its own items are."""
+    pages = [{"address": address_of_page(step), "finished": finished}]
+    known = progress.verdicts.get(step.slug, {})
+    for part in step.parts:
+        items = progress.home.checklist(replace(step, part=part))
+        passed = bool(items) and all(known.get(item.id) in GOOD for item in items)
+        pages.append(
+            {"address": address_of_page(step, part), "finished": finished or passed}
+        )
+    return pages

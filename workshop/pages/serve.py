@@ -17,6 +17,13 @@ from workshop.pages.static import Site, StaticResponse
 
 LOOPBACK = "127.0.0.1"
 SOCKET_PATH = "/live"
+# For those who come by the name under which an editor in a browser passes the port on.
+OTHER_NAME = """This address is not served here, or a page of another site could read what is.
+
+The pages are served at http://localhost: and http://127.0.0.1: only, and with --host also at
+the address of this machine. If an editor in your browser has forwarded the port under a name
+of its own, open the project in the editor on your own machine: it forwards to localhost. Or do
+without the pages: `python3 tutorial.py check` prints the same in a terminal."""
 
 
 def answer(site: Site, bound: str, request: Request) -> Response | None:
@@ -27,7 +34,7 @@ def answer(site: Site, bound: str, request: Request) -> Response | None:
     headers = {name.title(): value for name, value in request.headers.raw_items()}
     host = headers.get("Host", "")
     if not knows_host(bound, host):
-        return refusal(403, "This address is not served here.")
+        return refusal(403, OTHER_NAME)
     if request.path.partition("?")[0] != SOCKET_PATH:
         if request.method not in {"GET", "HEAD"}:
             return refusal(405, "Pages can only be read.")
