@@ -161,6 +161,12 @@ RULES = (
         "In this course a like sends no event",
     ),
     Rule(
+        r"\bknows? whose (it is|they are)\b",
+        "say which user, and of what",
+        "a socket knows whose it is",
+        "each socket belongs to a known user",
+    ),
+    Rule(
         r"\b(switch|switched|switches) (the environment|it|that) on\b"
         r"|\benvironment( is)? switched on\b",
         "write 'activate the virtual environment'",
@@ -217,6 +223,8 @@ READ = (".md", ".py", ".toml", ".yaml", ".sh", ".txt")
 LEFT_OUT = ("tests/", "benchmarks/", "docs/assets/", "workshop/authoring/templates/")
 # Folders that still have sentences of the first edition; what is left in them is reported.
 NOT_YET = (
+    "README",
+    "course/course.toml",
     "docs/index",
     "docs/start",
     "docs/explain",
