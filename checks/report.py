@@ -108,7 +108,7 @@ def total(report: Report, colour: bool = False) -> list[str]:
 
 
 def first_failure(report: Report) -> ItemResult | None:
-    """The first failed item, else the first that could not be judged here; None if all
+    """The first failed item, else the first that could not be checked here; None if all
     passed."""
     for status in (Status.FAILED, Status.ENVIRONMENT):
         for result in report.items:
@@ -168,7 +168,7 @@ def _others(report: Report) -> list[str]:
     lines = []
     for status, words in (
         (Status.FAILED, "failed as well"),
-        (Status.ENVIRONMENT, "could not be judged here as well"),
+        (Status.ENVIRONMENT, "could not be checked here as well"),
     ):
         ids = [r.id for r in report.items if r.status is status and r is not first]
         if ids:
@@ -224,7 +224,7 @@ def summary(report: Report) -> str:
         for status, word in (
             (Status.FAILED, "failed"),
             (Status.BLOCKED, "blocked"),
-            (Status.ENVIRONMENT, "could not be judged here"),
+            (Status.ENVIRONMENT, "could not be checked here"),
         )
         if counts[status]
     ]

@@ -33,7 +33,7 @@ def load(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("plan: starter  #", "plan: nano  #", "`plan: nano` is not known here"),
+        ("plan: free  # sleeps", "plan: nano  # sleeps", "`plan: nano` is not known here"),
         (
             "    healthCheckPath:",
             "    shutdownStyle: x\n    healthCheckPath:",

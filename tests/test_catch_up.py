@@ -276,7 +276,7 @@ def test_read_only_folder_is_told_before_anything(
 
     assert cli.main(["catch-up", "1"], home) == 3
 
-    assert "may not be written to" in capsys.readouterr().err
+    assert "cannot be written to" in capsys.readouterr().err
     assert not backups(home)
 
 

@@ -347,7 +347,7 @@ def test_damaged_record_is_begun_anew(
 
     assert cli.main(["check"], home) == 0
 
-    assert "cannot be understood" in capsys.readouterr().err
+    assert "is damaged" in capsys.readouterr().err
     assert (home.state / "progress.damaged.json").read_text() == content
     assert load(home).current() == home.steps[1]
 

@@ -161,6 +161,12 @@ RULES = (
         "In this course a like sends no event",
     ),
     Rule(
+        r"\bknows? whose (it is|they are)\b",
+        "say which user, and of what",
+        "a socket knows whose it is",
+        "each socket belongs to a known user",
+    ),
+    Rule(
         r"\b(switch|switched|switches) (the environment|it|that) on\b"
         r"|\benvironment( is)? switched on\b",
         "write 'activate the virtual environment'",

@@ -82,7 +82,7 @@ def test_step_that_gives_nothing(
     """Is said, not refused."""
     steps = tuple(replace(step, given=()) for step in home.steps)
 
-    assert "gives no files" in said(replace(home, steps=steps), capsys, "1")
+    assert "provides no files" in said(replace(home, steps=steps), capsys, "1")
 
 
 def test_link_out_of_the_project_is_refused(

@@ -690,7 +690,7 @@ def test_without_pages_the_watch_goes_on(
     with live.serving(home, load(home)) as nothing:
         assert nothing is None
 
-    assert "The pages are not shown" in capsys.readouterr().out
+    assert "The pages are not available" in capsys.readouterr().out
 
 
 def test_start_prints_the_address(

@@ -98,7 +98,7 @@ def test_second_run_changes_nothing(
     """Neither command makes a backup of what it has just made."""
     cli.main(["reset"], home)
     assert cli.main(["reset"], home) == 0
-    assert "already as new: nothing was changed" in capsys.readouterr().out
+    assert "already new: nothing was changed" in capsys.readouterr().out
     assert len(backups(home)) == 1
 
     cli.main(["restore"], home)

@@ -212,9 +212,7 @@ def _read(file: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         pass
     aside = file.with_suffix(".damaged.json")
-    complain(
-        f"{file} cannot be read. It is kept as {aside.name}, and a new one was started."
-    )
+    complain(f"{file} is damaged. It is kept as {aside.name}, and a new one was started.")
     with contextlib.suppress(OSError):
         file.replace(aside)
     return empty

@@ -330,7 +330,7 @@ def _check_script(blueprint: Blueprint, folder: Path, script: str) -> None:
     path = next(filter(Path.is_file, paths), None)
     if path is None:
         raise NotYet(
-            f"the build command names {script}, which is not there",
+            f"the build command runs {script}, which does not exist",
             look_at=blueprint.place(*spot, "buildCommand"),
         )
     if b"\r\n" in path.read_bytes():

@@ -264,7 +264,7 @@ class Production:
             raise NotYet(
                 f"`{command}` had not finished after {_COMMAND_SECONDS:g} s; its last lines:\n"
                 f"{self.log(process, 8)}",
-                expected=f"the {name} ends by itself",
+                expected=f"the {name} exits by itself",
                 look_at=place,
             )
         if process.exit_code:

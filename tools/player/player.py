@@ -362,7 +362,7 @@ class Player:
         finally:
             process.kill()
         if status is None:
-            self._fail(command.line, f"`{command.text}` has not ended in time")
+            self._fail(command.line, f"`{command.text}` has not finished in time")
         if bool(status) != fails:
             wanted = "not 0" if fails else "0"
             what = f"`{command.text}` exited with status {status}, which should be {wanted}"

@@ -24,7 +24,7 @@ class Side:
     folder: Path
 
 
-HELP = "what changes between two steps, or between a step and your project"
+HELP = "show what changes between two steps, or between a step and your project"
 MORE = (
     "A and B are steps or `mine`, the project in workspace/. One step alone is compared "
     "with the one before it: `diff 3` shows what step 3 changes. READMEs and .gitignore are "

@@ -38,7 +38,7 @@ class Finding:
     required: bool = False
 
 
-HELP = "what this machine has and what is missing"
+HELP = "show what this machine has and what is missing"
 MORE = ""
 
 

@@ -48,10 +48,13 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     project = home.project(None)
     gift = gift_of(home, step)
     if not gift.given and not gift.gone:
-        say(f"Step {step.number} gives no files: you write all of it.")
+        say(f"Step {step.number} provides no files: you write all of it.")
         return Exit.PASSED
     todo = plan(home, step, gift, project)
-    say(f"Step {step.number}, {step.title}, gives {plural(len(gift.given), 'file')}:", "")
+    say(
+        f"Step {step.number}, {step.title}; it provides {plural(len(gift.given), 'file')}:",
+        "",
+    )
     if not todo:
         say(*(f"  {name}" for name in gift.given), "")
         say("All of them are in place: nothing was changed.")

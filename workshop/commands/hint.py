@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEVELS = ("think", "look at", "code")
 
 
-HELP = "the next hint for the first failed item, or for the one you name"
+HELP = "show the next hint for the first failed item, or for the one you name"
 MORE = "First what to think about, then where to look, then the code."
 
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="its id, as `check` prints it (default: the first failure of the last check)",
     )
-    parser.add_argument("--all", action="store_true", help="all three at once")
+    parser.add_argument("--all", action="store_true", help="print all three hints")
     project_options(parser, python=False)
 
 

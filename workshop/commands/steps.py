@@ -11,7 +11,7 @@ from workshop.errors import Exit
 from workshop.home import Home
 from workshop.progress import Progress, load
 
-HELP = "where you are"
+HELP = "show where you are"
 MORE = ""
 
 

@@ -38,7 +38,7 @@ class GateStage:
     seconds: float
 
 
-HELP = "everything that CI runs"
+HELP = "run everything that CI runs"
 MORE = (
     "The linter, the formatter, the type checker, each step's own tests and this project's. "
     "--fast leaves out whatever starts a server, plays a page or needs a browser; --full adds "
