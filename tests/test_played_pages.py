@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import course
+from course import processes
 from course.processes import listening
 from tests.browser import browser  # noqa: F401 - a fixture
 from tools.player import matching as play_compare
@@ -235,6 +236,33 @@ def test_small_page_is_played(tmp_path: Path) -> None:
     score = played(EDIT + SAY + SERVER + ASK + log + "@run stop\n", tmp_path)
 
     assert str(score) == "page.md: 4 played, 1 edits, 0 skipped"
+
+
+def test_shell_is_typed_into(tmp_path: Path) -> None:
+    """A block with `>>>` runs in `manage.py shell`, and other output than shown is noticed."""
+    block = "```console\n$ cd backend\n```\n```pycon\n>>> 20 + 22\n{}\n```\n"
+
+    assert played(EDIT + block.format(42), tmp_path / "a").played == 2
+    with pytest.raises(NotAsShown, match=r"page\.md:5: .*"):
+        played(EDIT + block.format(43), tmp_path / "b")
+
+
+def test_exported_variables_stay_until_they_are_unset(tmp_path: Path) -> None:
+    """For every command that comes later on the page."""
+    say = "$ python -c \"import os; print(os.environ.get('GREETING'))\"\n{}\n"
+    block = f"$ export GREETING=hello\n{say.format('hello')}$ unset GREETING\n"
+
+    assert played(f"{EDIT}```console\n{block}{say.format(None)}```\n", tmp_path).played == 1
+
+
+def test_helper_runs_beside_the_server(tmp_path: Path) -> None:
+    """Both answer, the helper until the end of the page."""
+    helper = SERVER.replace("@run server", "@run beside").replace("-m http", "-u -m http")
+    port = processes.free_port()
+    helper = helper.replace("8000", str(port))
+
+    assert played(EDIT + helper + SERVER + ASK, tmp_path).played == 3
+    assert not listening(port)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,11 @@ from checks.runner import Session
 from tests.test_services import SYSTEM_POSTGRES
 from tests.variants import Edit
 from tests.variants.step06 import (
+    BUILD,
     DEBUG,
     KEY,
     MIGRATE,
+    NO_DATABASE,
     PARSED,
     PLAN,
     REQUIREMENTS,
@@ -126,6 +128,23 @@ def test_messages_hide_secrets(judge):
 
     assert found.status is Status.FAILED
     assert "key ******** of postgresql://numeneon:********@127.0.0.1" in found.message
+
+
+NO_BLUEPRINT = (Edit(PLAN, None, None), Edit(BUILD, None, None))
+
+
+@pytest.mark.parametrize("item", ["deploy.static", "deploy.needs-secret"])
+def test_settings_are_judged_before_there_is_a_blueprint(judge, item):
+    """Part 2 of the step ends before part 3 writes one: our own variables take its place."""
+    assert judge(item, *NO_BLUEPRINT).status is Status.PASSED
+
+
+def test_settings_can_fail_before_there_is_a_blueprint(judge):
+    """What is wrong with them is their own news, and not that a file is missing."""
+    found = judge("deploy.needs-database", *NO_BLUEPRINT, Edit(SETTINGS, NO_DATABASE, ""))
+
+    assert (found.id, found.status) == ("deploy.needs-database", Status.FAILED)
+    assert "without DATABASE_URL: the server started all the same" in found.message
 
 
 def test_shell_in_front_of_the_server_is_a_remark(judge):

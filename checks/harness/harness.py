@@ -216,7 +216,8 @@ class Harness(Resources):
 
     def distant_redis(self, *, password: str = "") -> str:
         """The URL of the same Redis, its answers late as those of one on another machine."""
-        return self.once("distant redis", lambda: self._distant_redis(password))
+        name = "distant redis with a password" if password else "distant redis"
+        return self.once(name, lambda: self._distant_redis(password))
 
     def _distant_redis(self, password: str) -> str:
         link = LatencyProxy(self.redis(password=password).port, delay=_DISTANCE).start()
