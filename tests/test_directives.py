@@ -224,6 +224,49 @@ def test_wrong_code_says_so_and_is_replaced() -> None:
     ]
 
 
+def test_draft_is_replaced_as_a_whole() -> None:
+    """A first version has a place and no box; what comes there first takes all of it away."""
+    consumer = "step=03-notifications-app path=backend/notifications/consumers.py"
+    text = made(
+        f"@code {consumer} symbol=<imports>",
+        "@draft path=backend/notifications/consumers.py symbol=NotificationConsumer.connect",
+        "```python",
+        "    pass",
+        "```",
+        f'@code {consumer} region="async def connect..return"',
+        f'@code {consumer} region="await self.accept..)"',
+    )
+
+    assert "Wrong on purpose" not in text
+    assert [caption.partition(" ")[2] for caption in captions(text)] == [
+        "create new file",
+        "for now, add at the end",
+        "replace NotificationConsumer.connect()",
+        "add at the end",
+    ]
+
+
+def test_tree_shows_the_files_of_a_folder() -> None:
+    """Those that are named, folders behind files; a name that is not there ends the build."""
+    tree = "@tree step=03-notifications-app path=backend/notifications"
+
+    assert fence_of(made(f'{tree} files="tests/sockets.py apps.py"')) == (
+        "{ .text }",
+        "backend/notifications/\n    apps.py\n    tests/\n        sockets.py\n",
+    )
+    with pytest.raises(
+        DirectiveError, match=r"no views\.py in .*; there are: __init__\.py"
+    ):
+        made(f"{tree} files=views.py")
+
+
+def test_throwaway_file_says_so() -> None:
+    """It is in no step, and no caption may send a learner to look for it."""
+    text = made("@throwaway path=backend/try.py", "```python", "import this", "```")
+
+    assert captions(text) == ["backend/try.py a throwaway file, the whole of it"]
+
+
 def test_directive_in_a_list_keeps_its_place() -> None:
     """What takes its place is as deep as it was."""
     text = made("- item", "", "    " + ROUTING + " symbol=<imports>")
@@ -292,6 +335,7 @@ B = [
         (PYTHON, "x.py", "B = [..", 11, 13),
         (INI, "x.txt", "b..", 5, 6),
         ("a\nb\nbc\n", "x.txt", "b..bc", 2, 3),
+        ("a\nb\na\nc\nd\na\n", "x.txt", "a..d", 3, 5),
     ],
 )
 def test_region_is_found(text: str, path: str, name: str, first: int, last: int) -> None:

@@ -14,7 +14,7 @@ from course import Step
 from course.outline import page_of
 from tools.site import differences, shown
 from tools.site.facts import page_text
-from tools.site.pages import Directive, Fence, Heading, parse, words_of
+from tools.site.pages import OWN_CODE, Directive, Fence, Heading, parse, words_of
 
 DOCS = course.ROOT / "docs"
 STEPS = course.steps()
@@ -94,14 +94,14 @@ def test_edits_of_a_page_make_the_step(step: Step) -> None:
 
 @pytest.mark.parametrize("page", PAGES, **by_label)
 def test_code_comes_from_the_steps(page: Step) -> None:
-    """No Python is pasted into a page, except what is wrong on purpose."""
+    """No Python is pasted into a page, except what goes again: wrong, a draft, throwaway."""
     fences = [block for block in parse(text_of(page)) if isinstance(block, Fence)]
 
     pasted = [
         f"line {fence.line}"
         for fence in fences
         if fence.language in {"python", "py", "yaml", "toml", "ini"}
-        and not fence.has("wrong")
+        and not fence.has(*OWN_CODE)
     ]
     assert pasted == []
 

@@ -278,6 +278,18 @@ def test_helper_runs_beside_the_server(tmp_path: Path) -> None:
         (EDIT + "@run skip\n" + SAY, r"3: a block is skipped without a reason"),
         (EDIT + "@run server\n\nText.\n" + SAY, r"2: @run server is above no block"),
         (EDIT + "@run stop\n", r"2: there is no server to stop"),
+        (
+            EDIT + "@draft path=no.txt\n\nText.\n",
+            r"2: @draft path=no.txt is above no block",
+        ),
+        (
+            EDIT + "@throwaway path=try.py\n```python\npass\n```\n",
+            r"5: the workspace is not as steps/01-installation\n  try.py is there",
+        ),
+        (
+            EDIT + "@throwaway path=requirements.txt\n```text\nx\n```\n",
+            r"3: requirements.txt is in step 01-installation",
+        ),
         (EDIT + "```yaml\na: 1\n```\n", r"2: nothing says what to do with this 'yaml'"),
         (EDIT + "```text\nnews\n```\n", r"2: nothing says what to do with this 'text'"),
         (EDIT + SAY + "```text\nnews\n```\n", r"6: the last command has not printed this"),

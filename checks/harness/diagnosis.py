@@ -9,7 +9,7 @@ import ast
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,11 +88,19 @@ def cause_of_silence(stage: Stage, socket: Socket, journal: Journal) -> Cause | 
 
 
 def socket_error(stage: Stage, socket: Socket) -> Cause | None:
-    """The exception that ended this socket's consumer or middleware."""
+    """The exception that ended this socket's consumer or middleware, or what it never awaited.
+
+    A call that is not awaited does nothing, and the exception comes up in a later line that
+    relies on it: send_json() without accept(). The line to change is the first one.
+    """
+    told = stage.control("socket", number=stage.number_of(socket))
+    unawaited = never_awaited(stage, told["unawaited"])
     if not (errors := stage.errors_of(socket)):
-        return None
+        return unawaited
     words = stage.last_words(errors[0])
     text = f"the server's log: {words}"
+    if unawaited:
+        return replace(unawaited, text=f"{text}\n{unawaited.text}")
     if match := _NO_HANDLER.search(words):
         return _no_handler(stage, match[1].replace(".", "_"), text)
     return Cause(text, stage.harness.place_in(errors[0]))
@@ -142,8 +150,6 @@ def logged_error(stage: Stage, journal: Journal) -> Cause | None:
 def wrong_group(stage: Stage, socket: Socket, journal: Journal) -> Cause | None:
     """The group that was sent to is not one that the socket is in, or there is none."""
     told = stage.control("socket", number=stage.number_of(socket))
-    if cause := never_awaited(stage, told["unawaited"]):
-        return cause
     joined, sent = told["groups"], journal.groups
     if not joined:
         return Cause(

@@ -1,4 +1,4 @@
-"""Step 3: a socket knows whose it is, and gets that user's notifications."""
+"""Step 3: each socket belongs to a known user and gets that user's notifications."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def app_is_installed(harness: Harness) -> None:
     if part is None and not package.is_file():
         raise NotYet(
             "there is no notifications/__init__.py beside manage.py, and no consumer anywhere",
-            expected='an app "notifications": a folder with __init__.py and apps.py, named in '
+            expected='an app "notifications": a folder with __init__.py and apps.py, listed in '
             "INSTALLED_APPS",
-            todo="make the folder and its first files as Change 1 of the page does",
+            todo="create the app as in Change 1 of the page",
         )
     what = stage.found[part]["name"] if part else "the folder notifications"
     raise NotYet(
@@ -72,12 +72,58 @@ def app_is_installed(harness: Harness) -> None:
     )
 
 
-# The middleware: who is let in as whom
+# The route
+
+
+@item("routing.path", needs=["notifications.installed"])
+def path_leads_to_consumer(harness: Harness) -> None:
+    """`/ws/notifications/` leads to the consumer."""
+    stage = stage_of(harness)
+    expect_route(stage)
+    [alice] = people(stage, "alice")
+    with stage.open(alice.access) as socket:
+        unrouted = socket.receive() == {"check": "no route"}
+    trouble, target = stage.found["routes_trouble"], stage.found["target"] or {}
+    found, todo = "", ""
+    if unrouted:
+        found = trouble or f"{SOCKET_PATH}: no pattern matches it"
+        todo = "" if trouble else "URLRouter strips the first slash before it matches"
+    elif not socket.opened and target.get("is_class"):
+        found = f"{SOCKET_PATH}: the pattern leads to the class {target['name']} itself"
+        todo = f"{target['name']}.as_asgi(): it makes a new consumer for each connection"
+    elif not socket.opened and target.get("is_channels_own"):
+        found = (
+            f"{SOCKET_PATH}: the first pattern that matches it leads to {target['name']}"
+        )
+        todo = "the patterns are tried in order: move the one that matches everything to the end"
+    if found:
+        expected = f"{SOCKET_PATH} leads to {stage.found['consumer']['name']}"
+        place = stage.place("routes")
+        raise NotYet(found, expected=expected, look_at=place, todo=todo)
+
+
+def expect_route(stage: Stage) -> None:
+    """The project has a consumer, and patterns that lead to one."""
+    if not stage.found["consumer"]:
+        raise NotYet(
+            "no module of the project has a Channels consumer",
+            expected="a class NotificationConsumer, in notifications/consumers.py",
+            todo="write it as in part 1 of the step",
+        )
+    if not stage.found["routes"]:
+        raise NotYet(
+            "no module of the project has URL patterns that lead to a consumer",
+            expected="a list websocket_urlpatterns, in notifications/routing.py",
+            todo="write it as in part 1 of the step",
+        )
+
+
+# The middleware: who is let in, and as which user
 
 
 @item("middleware.valid-token", needs=["notifications.installed"])
 def valid_token_is_its_user(harness: Harness) -> None:
-    """A valid access token makes the connection its user's."""
+    """A valid access token identifies the connection's user."""
     stage = stage_of(harness)
     if not stage.found["middleware"]:
         raise NotYet(
@@ -113,7 +159,7 @@ def judge_anonymous(stage: Stage, socket: Socket, what: str) -> None:
 
 
 def expect_shut_out(stage: Stage, token: str, what: str) -> None:
-    """The same for a user who has changed since; whoever asks nobody again fails once.
+    """The same for a user who has changed since; not looking it up again fails once.
 
     A token that outlives its user is one cause for a deleted and for a deactivated one.
     """
@@ -170,7 +216,7 @@ def expired_token_is_anonymous(harness: Harness) -> None:
 
 @item("middleware.wrong-signature", needs=["middleware.valid-token"])
 def forged_token_is_anonymous(harness: Harness) -> None:
-    """A token that somebody else has signed leaves the connection anonymous."""
+    """A token signed with another key leaves the connection anonymous."""
     stage = stage_of(harness)
     [alice] = people(stage, "alice")
     key = "another-key-than-the-server-has-0123456789"
@@ -188,7 +234,7 @@ def refresh_token_is_anonymous(harness: Harness) -> None:
 
 @item("middleware.deleted-user", needs=["middleware.valid-token"])
 def deleted_user_is_anonymous(harness: Harness) -> None:
-    """The token of a user who was deleted since leaves the connection anonymous."""
+    """The token of a user who has since been deleted leaves the connection anonymous."""
     stage = stage_of(harness)
     [gone] = people(stage, "gone")
     expect_user(stage, gone, "before the user is deleted")
@@ -198,7 +244,7 @@ def deleted_user_is_anonymous(harness: Harness) -> None:
 
 @item("middleware.inactive-user", needs=["middleware.valid-token"])
 def inactive_user_is_anonymous(harness: Harness) -> None:
-    """The token of a user who was deactivated since leaves the connection anonymous."""
+    """The token of a user who has since been deactivated leaves the connection anonymous."""
     stage = stage_of(harness)
     [idle] = people(stage, "idle")
     expect_user(stage, idle, "before the user is deactivated")
@@ -208,7 +254,7 @@ def inactive_user_is_anonymous(harness: Harness) -> None:
 
 @item("middleware.concurrent", needs=["middleware.valid-token"])
 def sockets_at_once_are_their_own(harness: Harness) -> None:
-    """Sockets that connect at the same time are each their own user's."""
+    """Sockets that connect at the same time each get their own user."""
     stage = stage_of(harness)
     crowd = people(stage, "alice", "bob") * _WINDOWS
     with stage.open_many(crowd, path=WHOAMI) as arrived:
@@ -230,56 +276,10 @@ def sockets_at_once_are_their_own(harness: Harness) -> None:
     )
 
 
-# The route
-
-
-@item("routing.path", needs=["middleware.valid-token"])
-def path_leads_to_consumer(harness: Harness) -> None:
-    """`/ws/notifications/` leads to the consumer."""
-    stage = stage_of(harness)
-    expect_route(stage)
-    [alice] = people(stage, "alice")
-    with stage.open(alice.access) as socket:
-        unrouted = socket.receive() == {"check": "no route"}
-    trouble, target = stage.found["routes_trouble"], stage.found["target"] or {}
-    found, todo = "", ""
-    if unrouted:
-        found = trouble or f"{SOCKET_PATH}: no pattern matches it"
-        todo = "" if trouble else "URLRouter strips the first slash before it matches"
-    elif not socket.opened and target.get("is_class"):
-        found = f"{SOCKET_PATH}: the pattern leads to the class {target['name']} itself"
-        todo = f"{target['name']}.as_asgi(): it makes a new consumer for each connection"
-    elif not socket.opened and target.get("is_channels_own"):
-        found = (
-            f"{SOCKET_PATH}: the first pattern that matches it leads to {target['name']}"
-        )
-        todo = "the patterns are tried in order: move the one that matches everything to the end"
-    if found:
-        expected = f"{SOCKET_PATH} leads to {stage.found['consumer']['name']}"
-        place = stage.place("routes")
-        raise NotYet(found, expected=expected, look_at=place, todo=todo)
-
-
-def expect_route(stage: Stage) -> None:
-    """The project has a consumer, and patterns that lead to one."""
-    if not stage.found["consumer"]:
-        raise NotYet(
-            "no module of the project has a Channels consumer",
-            expected="a class NotificationConsumer, in notifications/consumers.py",
-            todo="write it as Change 3 of the page does",
-        )
-    if not stage.found["routes"]:
-        raise NotYet(
-            "no module of the project has URL patterns that lead to a consumer",
-            expected="a list websocket_urlpatterns, in notifications/routing.py",
-            todo="write it as Change 3 of the page does",
-        )
-
-
 # The consumer
 
 
-@item("consumer.greets-user", needs=["routing.path"])
+@item("consumer.greets-user", needs=["routing.path", "middleware.valid-token"])
 def user_is_greeted(harness: Harness) -> None:
     """A signed-in user is accepted and greeted by name."""
     stage = stage_of(harness)
@@ -395,7 +395,7 @@ def expect_readable(stage: Stage, token: str | None, who: str) -> None:
 
 @item("notify.arrives", needs=["consumer.greets-user"])
 def notification_arrives(harness: Harness) -> None:
-    """What send_notification() sends arrives in its user's socket, as type and data."""
+    """What `send_notification()` sends arrives on its user's socket, as `type` and `data`."""
     stage = stage_of(harness)
     [alice] = people(stage, "alice")
     data = sample_message(7)
@@ -429,7 +429,7 @@ def _count(frames: list[Any]) -> int:
     prefetch=[lambda harness: _command(harness)],
 )
 def command_can_send(harness: Harness) -> None:
-    """Called from a management command, where no event loop runs, send_notification() sends."""
+    """`send_notification()` also works in a management command, where no event loop runs."""
     told = _command(harness)
     if told["sent"] and not told["error"]:
         return
@@ -487,7 +487,7 @@ def all_sockets_of_one_user(harness: Harness) -> None:
 
 @item("consumer.leaves-group", needs=["consumer.all-sockets"])
 def membership_ends_at_disconnect(harness: Harness) -> None:
-    """A closing socket leaves its group, others stay, and disconnect() ends without an error."""
+    """A closed socket leaves its group, others stay, and `disconnect()` raises nothing."""
     stage = stage_of(harness)
     alice, bob = people(stage, "alice", "bob")
     stage.settled(0)
@@ -634,7 +634,7 @@ def expect_not_called(
 
 @item("notify.only-named", needs=["consumer.all-sockets"])
 def only_the_named_users(harness: Harness) -> None:
-    """send_notification() reaches all the users it names and nobody else; an empty list is fine."""
+    """`send_notification()` reaches the users it is given, perhaps none, and nobody else."""
     stage = stage_of(harness)
     alice, bob, carol = people(stage, "alice", "bob", "carol")
     for named in ((alice, carol), (bob, carol), ()):

@@ -1,4 +1,4 @@
-"""Step 4: what happens in the REST API reaches those whom it concerns, and nobody else."""
+"""Step 4: what happens in the REST API reaches the people it concerns, and nobody else."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _once_each(stage: Stage, cause: Cause, news: NotYet) -> NotYet:
     return stage.harness.once(key, lambda: news)
 
 
-# Who hears of it
+# Who is told
 
 
 def expect_event(
@@ -123,7 +123,7 @@ def expect_event(
 ) -> None:
     """Exactly these people have got exactly this event, once, and the others nothing.
 
-    `why_not` says of people by name why they are not concerned.
+    `why_not` says of people by name why they are not told.
     """
     event = {"type": kind, "data": data}
     received = zip(listeners.sockets, listeners.received(), strict=True)
@@ -136,7 +136,7 @@ def expect_event(
         if not frames:
             raise unheard(deed, person, event)
         got = ", then ".join(shorten(frame) for frame in frames)
-        reason = (why_not or {}).get(person.username, "not concerned")
+        reason = (why_not or {}).get(person.username, "not meant to get it")
         expected = (
             shorten(event, 500) if wanted else f"nothing: {person.username} is {reason}"
         )
@@ -187,7 +187,7 @@ def _cause_of_silence(deed: Deed, kind: str) -> Cause:
         return _as_callers(stage, cause, home)
     if home is None:
         text = f'no line of the project names "{kind}"'
-        return Cause(text, None, "send it where the change is saved, as the page does")
+        return Cause(text, None, "send it where the change is saved, as on the page")
     if uncalled := diagnosis.uncalled_function(stage, kind):
         text = f"no line of the project calls {uncalled.symbol}()"
         return Cause(text, uncalled, "call it where the change is saved")
@@ -219,8 +219,8 @@ def expect_silence(
         for frame in _events_among(frames):
             kind = str(_kind_of(frame) or "")
             raise NotYet(
-                f"{deed.answer.request} {why}; {person.username} got {shorten(frame)} all the "
-                "same",
+                f"{deed.answer.request} {why}; {person.username} got {shorten(frame)} "
+                "anyway",
                 expected="no event",
                 look_at=(place or _deciding_line)(deed, kind),
                 todo=todo,
@@ -289,7 +289,7 @@ def _friends(stage: Stage) -> list[Person]:
 
 @item("events.ready")
 def notifications_still_work(harness: Harness) -> None:
-    """What send_notification() sends still reaches its user's open socket."""
+    """What `send_notification()` sends still reaches its user's open socket."""
     stage = stage_of(harness)
     [alice] = people(stage, "alice")
     if news := stage.learn_way(alice):
@@ -300,7 +300,7 @@ def notifications_still_work(harness: Harness) -> None:
 
 @item("events.friend-request", needs=["events.ready"], events=["friend_request"])
 def friend_request_is_told(harness: Harness) -> None:
-    """A friend request sends friend_request to the one who is asked, and to nobody else."""
+    """A friend request sends `friend_request` to its receiver, and to nobody else."""
     stage = stage_of(harness)
     asker, other, third = _named(stage, "dora", "emil", "fay")
     with stage.listening(asker, other, third) as listeners:
@@ -316,7 +316,7 @@ def friend_request_is_told(harness: Harness) -> None:
 
 @item("events.friend-accepted", needs=["events.ready"], events=["friend_accepted"])
 def friend_accepted_is_told(harness: Harness) -> None:
-    """Accepting a request sends friend_accepted to the one who had asked, and to nobody else."""
+    """Accepting a request sends `friend_accepted` to the user who sent it, and to nobody else."""
     stage = stage_of(harness)
     asker, other, third = _named(stage, "gus", "hana", "ivo")
     asked = done(ask(stage, asker, other.id), 201, "friend_request")
@@ -329,7 +329,7 @@ def friend_accepted_is_told(harness: Harness) -> None:
 
 @item("events.new-message", needs=["events.ready"], events=["new_message"])
 def message_is_told(harness: Harness) -> None:
-    """A message sends new_message to its receiver, and to nobody else."""
+    """A message sends `new_message` to its receiver, and to nobody else."""
     stage = stage_of(harness)
     alice, bob, carol = people(stage, "alice", "bob", "carol")
     with stage.listening(alice, bob, carol) as listeners:
@@ -346,7 +346,7 @@ def message_is_told(harness: Harness) -> None:
 
 @item("events.new-post", needs=["events.ready"], events=["new_post"])
 def post_is_told(harness: Harness) -> None:
-    """A post sends new_post to all friends of its author, and to nobody else."""
+    """A post sends `new_post` to all friends of its author, and to nobody else."""
     stage = stage_of(harness)
     author, asked, asking = _friends(stage)
     invited, hopeful = _waiting(stage)
@@ -464,7 +464,7 @@ def other_changes_send_nothing(harness: Harness) -> None:
 
 @item("events.layer-down", needs=_EACH, parallel=True)
 def layer_down_fails_no_request(harness: Harness) -> None:
-    """With the channel layer down every request answers as before."""
+    """With the channel layer down, every request gets the same answer as before."""
     up, down = stage_of(harness), _stage_without_layer(harness)
     una, ulf, dag, dot = people(up, "una", "ulf", "dag", "dot")
     for cause in (_befriending, _messaging, _posting):
@@ -483,7 +483,7 @@ def expect_same(usual: Answer, deed: Deed) -> None:
     sends = diagnosis.sending_line(deed.stage, deed.journal)
     raise NotYet(
         str(answer) + (f"\nthe server's error: {answer.error}" if answer.error else ""),
-        expected=f"{usual.status} as with the layer up, the event given up and logged",
+        expected=f"{usual.status} as with the layer up; the event is dropped and logged",
         look_at=waits or sends or answer.place,
         todo="transaction.on_commit(..., robust=True), or catch and log the error inside the "
         "function that on_commit() calls",
@@ -537,7 +537,9 @@ def crowd_costs_no_more(harness: Harness) -> None:
     costs = [
         f"{few[name]} {name} with one friend, {many[name]} with {count}" for name in few
     ]
-    costs.append(f"of {count} friends the first got {heard[0]} frames, the last {heard[1]}")
+    costs.append(
+        f"the first of {count} friends got {heard[0]} frame(s), the last {heard[1]}"
+    )
     raise NotYet(
         "\n".join(costs),
         expected="one event for each friend, at about the same cost as for one",

@@ -21,6 +21,7 @@ _NOTIFY = extract(_FOLDER / _CONSUMERS, "NotificationConsumer.notify") + "\n"
 _CHOSEN = extract(_FOLDER / _CONSUMERS, "NotificationConsumer.chosen_subprotocol")
 _GROUPS = "{user_group(pk) for pk in user_ids}"
 _CLOSE = "            await self.close(code=4401)\n"
+_ACCEPT = "await self.accept(self.chosen_subprotocol())\n"
 
 
 def user_of(body: str) -> Edit:
@@ -771,6 +772,15 @@ application = ProtocolTypeRouter(
         "consumer.greets-user",
         "greets somebody else",
         Edit(_CONSUMERS, '"user_id": user.pk', '"user_id": 1'),
+    ),
+    broken(
+        "consumer.greets-user",
+        "no await before accept",
+        Edit(
+            _CONSUMERS,
+            f"        {_ACCEPT}        await self.send_json(\n",
+            f"        {_ACCEPT.removeprefix('await ')}        await self.send_json(\n",
+        ),
     ),
     broken(
         "consumer.greets-user",

@@ -58,8 +58,19 @@ class Edits:
         except FileNotFoundError:
             return None
 
+    def throw_in(self, directive: Directive, fence: Fence) -> None:
+        """Write a file that no step has; the page deletes it itself, or its end is not right.
+
+        Raises listings.BadReference if the step has it.
+        """
+        path = directive.values["path"]
+        if path in self._changes or differences.text_of(self.step, path) is not None:
+            raise listings.BadReference(f"{path} is in step {self.step.slug}")
+        write_text(self.workspace / path, "".join(f"{line}\n" for line in fence.lines))
+
     def attempt(self, directive: Directive, fence: Fence) -> None:
-        """Put what is wrong on purpose in its place, until the page shows the right thing.
+        """Put what is wrong on purpose, or a first version, in its place, until the page shows
+        the right thing.
 
         Raises listings.BadReference.
         """

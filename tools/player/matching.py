@@ -19,7 +19,9 @@ COMMANDS = (
 OUTPUT = (
     (r"\b\d+\.\d+ ?s\b", "N s"),  # how long something took
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
-    (r"\[\d\d/\w{3}/\d{4} \d\d:\d\d:\d\d\]", "[TIME]"),  # runserver's log
+    (r"\[\d\d/\w{3}/\d{4}[ :]\d\d:\d\d:\d\d\]", "[TIME]"),  # logs of runserver and Daphne
+    (r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", "TIME"),  # at the beginning of Daphne's
+    (r"^127\.0\.0\.1:\d+ - - ", "127.0.0.1:PORT - - "),  # whom it answered
     (r'(" \d{3}) \d+$', r"\1 SIZE"),  # its error pages hold the port, so their sizes differ
     (r"\bprocess \[\d+\]", "process [ID]"),
     (r"\b0x[0-9a-fA-F]+\b", "0xADDRESS"),

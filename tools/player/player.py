@@ -33,7 +33,7 @@ from tools.player.scratch import Scratch
 from tools.site.blocks import give_command
 from tools.site.facts import page_text
 from tools.site.listings import BadReference
-from tools.site.pages import Block, Directive, Fence, parse
+from tools.site.pages import OWN_CODE, Block, Directive, Fence, parse
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -212,11 +212,10 @@ class Player:
         raise NotAsShown(f"{self.page.name}:{line}: {what}")
 
     def _insist_on_use(self, blocks: Sequence[Block]) -> None:
-        """Every `@run` and `@wrong` speaks of a block, except for `@run stop`."""
+        """Every `@run`, `@wrong` and the like speaks of a block, except for `@run stop`."""
         used = {a.line for b in blocks if isinstance(b, Fence) for a in b.above}
-        marks = [
-            b for b in blocks if isinstance(b, Directive) and b.name in {"run", "wrong"}
-        ]
+        names = {"run", *OWN_CODE}
+        marks = [b for b in blocks if isinstance(b, Directive) and b.name in names]
         for mark in marks:
             if mark.line not in used and "stop" not in mark.words:
                 self._fail(mark.line, f"{mark.text} is above no block")
@@ -239,7 +238,7 @@ class Player:
                 self._fail(fence.line, "a block is skipped without a reason")
             self.score.skipped.append((fence.line, how.values["reason"]))
             self._output = None
-        elif fence.has("wrong"):
+        elif fence.has(*OWN_CODE):
             self._attempt(fence)
         elif fence.language == "console":
             self._run(fence, how)
@@ -273,9 +272,13 @@ class Player:
     # Code
 
     def _attempt(self, fence: Fence) -> None:
-        directive = next(above for above in fence.above if above.name == "wrong")
+        directive = fence.mark(*OWN_CODE)
+        assert directive
         if self._edits and "path" in directive.values:
-            self._edits.attempt(directive, fence)
+            if directive.name == "throwaway":
+                self._edits.throw_in(directive, fence)
+            else:
+                self._edits.attempt(directive, fence)
             self.score.played += 1
             self.score.edits += 1
         else:

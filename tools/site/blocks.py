@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from checks.items import Item, items_of
 from course import Step
+from course.files import files_of
 from tools.site import differences, listings
 from tools.site.differences import Change
 from tools.site.listings import BadReference, Listing, Page
@@ -51,11 +52,17 @@ def code(directive: Directive, page: Page) -> list[str]:
     return made + _replaced(shown)
 
 
-def wrong(directive: Directive, page: Page) -> list[str]:
-    """The caption of code that is wrong on purpose, if it says where it goes."""
+def written(directive: Directive, page: Page) -> list[str]:
+    """The caption of code that is in no step, if its directive says where it goes.
+
+    Raises BadReference.
+    """
     if not directive.values:
         return []
-    return [*_caption(directive.values["path"], page.attempt(directive.values)), ""]
+    path = directive.values["path"]
+    if directive.name == "throwaway":
+        return [*_caption(path, "a throwaway file, the whole of it"), ""]
+    return [*_caption(path, page.attempt(directive.values)), ""]
 
 
 def _caption(path: str, where: str) -> list[str]:
@@ -202,6 +209,39 @@ def given_by(step: Step) -> list[Change]:
 def give_command(step: Step) -> str:
     """What puts them in place, as people type it."""
     return f"python3 tutorial.py give {step.number}"
+
+
+def tree(directive: Directive, page: Page) -> list[str]:
+    """The files of a folder of a step, drawn as a tree; `files` names those to show.
+
+    Raises BadReference.
+    """
+    step = listings.step_named(directive.values["step"])
+    folder = directive.values["path"].rstrip("/")
+    there = [file for file in files_of(step.folder) if file.startswith(f"{folder}/")]
+    there = [file.removeprefix(f"{folder}/") for file in there]
+    wanted = directive.values.get("files", " ".join(there)).split()
+    if missing := sorted(set(wanted) - set(there)) or ([] if wanted else [folder]):
+        known = ", ".join(there) or "nothing"
+        raise BadReference(f"no {', '.join(missing)} in {folder}; there are: {known}")
+    return fenced("text", [f"{folder}/", *_branches(sorted(wanted, key=_deep_last))])
+
+
+def _deep_last(path: str) -> tuple[bool, str]:
+    return "/" in path, path
+
+
+def _branches(paths: Sequence[str]) -> list[str]:
+    """A line for each path, and one for each folder before what it holds."""
+    lines: list[str] = []
+    for path in paths:
+        *folders, name = path.split("/")
+        for depth in range(len(folders)):
+            line = "    " * (depth + 1) + f"{folders[depth]}/"
+            if line not in lines:
+                lines.append(line)
+        lines.append("    " * (len(folders) + 1) + name)
+    return lines
 
 
 def _test(change: Change) -> list[str]:

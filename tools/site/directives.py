@@ -5,11 +5,13 @@ that MkDocs and Zensical do the same with it:
 
     @code step=05-asgi path=backend/numeneon/asgi.py symbol=application
     @diff step=05-asgi                @tests step=05-asgi      @given step=05-asgi
+    @tree step=05-asgi path=backend/notifications files="apps.py routing.py"
     @checklist step=05-asgi
     @part step=07-browser-client part=2   @parts step=07-browser-client
     @steps-table   @events   @close-codes   @endpoints   @settings   @commands   @checks
     @compare
-    @run server     @wrong            (they tell the player and the tests about the next fence)
+    @run server                       (tells the player and the tests about the next fence)
+    @wrong   @draft   @throwaway      (the next fence is in no step: why, and where it goes)
 
 Before that it fills in what the list of steps says: `{{ items asgi }}` (tools.site.facts).
 
@@ -36,7 +38,16 @@ from tools.site.cells import CellProcessor
 from tools.site.facts import filled
 from tools.site.glossary import definitions
 from tools.site.listings import Page
-from tools.site.pages import Block, Directive, Fence, Heading, PageError, Prose, parse
+from tools.site.pages import (
+    OWN_CODE,
+    Block,
+    Directive,
+    Fence,
+    Heading,
+    PageError,
+    Prose,
+    parse,
+)
 from tools.site.panes import Panes
 from tools.site.pictures import PRIORITY as BEHIND_ABBR
 from tools.site.pictures import PictureProcessor
@@ -98,6 +109,7 @@ RULES: dict[str, Rule] = {
     "diff": _rule(blocks.diff, "step", "path"),
     "tests": _rule(blocks.tests, "step", "path"),
     "given": _rule(blocks.given, "step"),
+    "tree": _rule(blocks.tree, "step path", "files"),
     "steps-table": _rule(overview.steps_table),
     "checklist": _rule(blocks.checklist, "step", "part"),
     "part": _rule(overview.part, "step part"),
@@ -111,6 +123,8 @@ RULES: dict[str, Rule] = {
     "compare": _rule(compare.compare),
     "run": _rule(_nothing, "", "reason save window page", " ".join(MARKS)),
     "wrong": _rule(_nothing, "", "path symbol region"),
+    "draft": _rule(_nothing, "path", "symbol region"),
+    "throwaway": _rule(_nothing, "path"),
 }
 
 
@@ -146,7 +160,10 @@ def _turn_to_part(read: Sequence[Block], page: Page) -> None:
     for part in parts:
         with contextlib.suppress(listings.BadReference, KeyError):
             for shown in overview.shown_before(part):
-                page.listing(shown.values)
+                if shown.name == "code":
+                    page.listing(shown.values)
+                else:
+                    page.attempt(shown.values)
 
 
 def _made(block: Block, lines: Sequence[str], page: Page, panes: Panes) -> Iterator[str]:
@@ -156,7 +173,7 @@ def _made(block: Block, lines: Sequence[str], page: Page, panes: Panes) -> Itera
     elif isinstance(block, Fence):
         opening, *rest = lines[block.line - 1 : block.last_line]
         source = [panes.labelled(block, opening), *rest]
-        yield from _on_purpose(block, source, page) if block.has("wrong") else source
+        yield from _written(block, source, page) if block.has(*OWN_CODE) else source
     elif isinstance(block, Prose):
         yield block.text
     elif isinstance(block, Heading):
@@ -209,17 +226,21 @@ def _located(directive: Directive, what: str) -> str:
     return f"{', '.join(places) or f'line {directive.line}'}: {directive.text}: {what}"
 
 
-def _on_purpose(fence: Fence, source: Sequence[str], page: Page) -> Iterator[str]:
-    """A fence whose code is wrong, in a box that says so, and where the code goes."""
-    directive = next(above for above in fence.above if above.name == "wrong")
+def _written(fence: Fence, source: Sequence[str], page: Page) -> Iterator[str]:
+    """A fence whose code is in no step, under its place; what is wrong, in a box that says so."""
+    directive = fence.mark(*OWN_CODE)
+    assert directive
     try:
-        caption = blocks.wrong(directive, page)
+        caption = blocks.written(directive, page)
     except listings.BadReference as error:
         raise DirectiveError(_located(directive, str(error))) from None
-    yield f'{fence.indent}!!! failure "Wrong on purpose"'
-    yield ""
-    for line in [*caption, *source]:
-        yield "    " + line if line else ""
+    box = directive.name == "wrong"
+    if box:
+        yield f'{fence.indent}!!! failure "Wrong on purpose"'
+        yield ""
+    inside = [*(fence.indent + line for line in caption), *source]
+    for line in inside:
+        yield "    " + line if box and line else line
     yield ""
 
 

@@ -25,7 +25,8 @@ class Listing:
 
     `name` is how the piece is called in a sentence, empty for a whole file. `earlier` are
     the lines of the file that the page has shown before, `taken` the hunks whose old lines
-    are gone by then; `was_tried` says that the page has put something wrong in its place.
+    are gone by then; `tried` is the piece that the page has put something else in the place
+    of, wrong or a first version, which this takes away.
     """
 
     step: Step
@@ -35,7 +36,7 @@ class Listing:
     name: str = ""
     earlier: frozenset[int] = frozenset()
     taken: frozenset[Hunk] = frozenset()
-    was_tried: bool = False
+    tried: Listing | None = None
 
     @property
     def path(self) -> str:
@@ -148,7 +149,7 @@ class Page:
         self.step: Step | None = None
         self.lines: dict[str, set[int]] = {}
         self.hunks: dict[str, set[Hunk]] = {}
-        self.tries: dict[str, set[int]] = {}
+        self.tries: dict[str, Listing] = {}
 
     def listing(self, values: Mapping[str, str]) -> Listing:
         """The piece that a directive selects, as the reader meets it here.
@@ -158,18 +159,22 @@ class Page:
         found = listing(values)
         path = found.path
         self._turn_to(found.step)
-        # What stands there is wrong: all of it is new.
-        tried = self.tries.get(path, set()) & set(range(found.first, found.last))
-        self.tries.get(path, set()).difference_update(tried)
-        self.lines.get(path, set()).difference_update(tried)
         found = replace(
             found,
+            tried=self._forget_try(found),
             earlier=frozenset(self.lines.get(path, ())),
             taken=frozenset(self.hunks.get(path, ())),
-            was_tried=bool(tried),
         )
         self._show(found)
         return found
+
+    def _forget_try(self, found: Listing) -> Listing | None:
+        """What was tried where this goes: it goes as a whole, and all there is new again."""
+        tried = self.tries.get(found.path)
+        if not tried or tried.last <= found.first or found.last <= tried.first:
+            return None
+        self.lines.get(found.path, set()).difference_update(range(tried.first, tried.last))
+        return self.tries.pop(found.path)
 
     def _turn_to(self, step: Step) -> None:
         if step != self.step:
@@ -181,16 +186,19 @@ class Page:
         self.hunks.setdefault(found.path, set()).update(found.hunks)
 
     def attempt(self, values: Mapping[str, str]) -> str:
-        """Where something goes that is wrong on purpose, in Markdown; the right thing will
+        """Where something goes that is not what it will be, in Markdown; the right thing will
         take its place. Raises BadReference."""
         if self.slug is None:
             raise BadReference("no directive of this page says which step it is about")
         found = listing({"step": self.slug, **values})
         self._turn_to(found.step)
-        found = replace(found, earlier=frozenset(self.lines.get(found.path, ())))
-        self.tries.setdefault(found.path, set()).update(range(found.first, found.last))
+        tried = self._forget_try(found)
+        found = replace(
+            found, earlier=frozenset(self.lines.get(found.path, ())), tried=tried
+        )
+        self.tries[found.path] = found
         self._show(found)
-        if found.is_all_new:
+        if found.is_all_new or tried:
             return f"for now, {found.where}"
         return f"for now, replace {found.name or 'the whole file'}"
 
@@ -241,8 +249,8 @@ def _where(shown: Listing) -> str:
     change = shown.change
     if differences.before(shown.step) is None or change.before == change.after:
         return shown.name
-    if shown.was_tried:
-        return f"replace {shown.name or 'the whole file'}"
+    if shown.tried:
+        return f"replace {shown.tried.name or 'the whole file'}"
     if change.before is None and not shown.earlier:
         return "create new file"
     if shown.is_all_new:

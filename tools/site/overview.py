@@ -53,7 +53,8 @@ def parts(directive: Directive, page: Page) -> Sequence[str]:
 
 
 def shown_before(directive: Directive) -> Iterator[Directive]:
-    """The `@code` of the pages before the part that a `@part` begins, in their order.
+    """What the pages before the part that a `@part` begins have shown, in their order: each
+    `@code`, and each `@wrong` and `@draft` that has a place.
 
     Raises BadReference, OSError.
     """
@@ -62,7 +63,7 @@ def shown_before(directive: Directive) -> Iterator[Directive]:
     for each in step.parts[: step.part.number - 1]:
         text = page_text(ROOT / "docs" / f"{page_of(step, each)}.md")
         for block in parse(text):
-            if not isinstance(block, Directive) or block.name != "code":
+            if not isinstance(block, Directive) or "plain" in block.words:
                 continue
-            if "plain" not in block.words:
+            if block.name in {"code", "wrong", "draft"} and block.values:
                 yield block

@@ -15,6 +15,8 @@ _DIRECTIVE = re.compile(r"^( *)@([a-z][a-z-]*)(?:[ \t]+(\S.*))?$")
 _FENCE = re.compile(r"^([ >]*)(`{3,}|~{3,})(.*)$")
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*$")
 _ATTRIBUTES = re.compile(r"[ \t]*\{:?[ \t]*([^}]*)\}$")
+# Above a fence: its code is written for the page, and is in no step.
+OWN_CODE = ("wrong", "draft", "throwaway")
 _KEY = re.compile(r"^([a-z][a-z_]*)=(.*)$", re.DOTALL)
 
 
@@ -51,9 +53,13 @@ class Fence:
         found = re.match(r"\{?[ \t]*\.?([\w+-]*)", self.info)
         return found[1] if found else ""
 
-    def has(self, name: str) -> bool:
-        """Whether a directive of that name stands right above."""
-        return any(directive.name == name for directive in self.above)
+    def has(self, *names: str) -> bool:
+        """Whether a directive of one of these names stands right above."""
+        return self.mark(*names) is not None
+
+    def mark(self, *names: str) -> Directive | None:
+        """The directive of one of these names that stands right above."""
+        return next((above for above in self.above if above.name in names), None)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ A region is one of
 - a dotted path of keys in YAML, TOML and INI files: `services.web.envVars`, where an item of
   a list goes by its number or by its `name`, `key` or `type`;
 - `# Title`, a section of a file that is divided by such comments;
-- `START..END`, from the one line that begins with START to the next that begins with END;
+- `START..END`, from the one line that begins with START to the next that begins with END; if
+  several lines begin with START, from the one that has an END before the next of them;
 - `START..`, that line with all that belongs to it.
 
 Ranges are pairs of line indexes, counted from 0, the second one behind the last line.
@@ -122,26 +123,44 @@ def region(text: str, path: str, name: str) -> Range:
 
 def _between(text: str, lines: list[str], path: str, name: str) -> Range:
     start, _, end = name.partition("..")
-    first = _one_line(lines, start.strip())
     if not end.strip():
+        first = _one_line(lines, start.strip(), _beginning(lines, start.strip()))
         return first, _end_of_block(text, lines, path, first)
-    for number in range(first, len(lines)):
-        if lines[number].strip().startswith(end.strip()):
+    ends = [n for n, line in enumerate(lines) if line.strip().startswith(end.strip())]
+    first = _one_line(lines, start.strip(), _closed(_beginning(lines, start.strip()), ends))
+    for number in ends:
+        if number >= first:
             return first, number + 1
     raise NotFound(f"no line begins with {end.strip()!r} after line {first + 1}")
 
 
-def _one_line(lines: Sequence[str], start: str) -> int:
-    """The index of the line that equals `start`, or else of the one that begins with it."""
+def _beginning(lines: Sequence[str], start: str) -> list[int]:
+    """The indexes of the lines that equal `start`, or else of those that begin with it."""
     texts = [line.strip() for line in lines]
     same = [number for number, line in enumerate(texts) if line == start]
     found = same or [n for n, line in enumerate(texts) if line.startswith(start)]
-    if len(found) == 1 and start:
+    return found if start else []
+
+
+def _closed(starts: list[int], ends: Sequence[int]) -> list[int]:
+    """Of several starts those with an end before the next start, if there are any."""
+    limits = [*starts[1:], max(ends, default=0) + 1]
+    closed = [
+        start
+        for start, limit in zip(starts, limits, strict=False)
+        if any(start <= end < limit for end in ends)
+    ]
+    return closed or starts
+
+
+def _one_line(lines: Sequence[str], start: str, found: Sequence[int]) -> int:
+    """The only one of the lines that were found for `start`. Raises NotFound."""
+    if len(found) == 1:
         return found[0]
-    if found and start:
+    if found:
         places = ", ".join(str(number + 1) for number in found)
         raise NotFound(f"several lines begin with {start!r}: {places}")
-    known = ", ".join(repr(line) for line in texts if line)
+    known = ", ".join(repr(line.strip()) for line in lines if line.strip())
     raise NotFound(f"no line begins with {start!r}; there are: {known}")
 
 

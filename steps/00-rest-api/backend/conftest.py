@@ -1,4 +1,4 @@
-"""What all tests share: people, their HTTP clients, and a fast password hasher."""
+"""Shared by all tests: users, their HTTP clients, and no slow or external parts."""
 
 import pytest
 from rest_framework.test import APIClient

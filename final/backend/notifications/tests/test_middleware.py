@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def user_behind(*subprotocols):
-    """Return the user whom the middleware hands to the consumer."""
+    """Return the user that the middleware passes to the consumer."""
     seen = {}
 
     async def consumer(scope, receive, send):
@@ -27,7 +27,7 @@ async def user_behind(*subprotocols):
 
 
 async def test_access_token_names_its_user(alice):
-    """A valid access token is as good as its owner."""
+    """A valid access token identifies its user."""
     token = str(AccessToken.for_user(alice))
 
     assert await user_behind("access_token", token) == alice
@@ -61,7 +61,7 @@ def misnamed(user):
     "make_token", [expired, forged, unsigned, nameless, misnamed, RefreshToken.for_user]
 )
 async def test_token_that_proves_nothing_is_anonymous(alice, make_token):
-    """A token that is not a valid access token does not sign in."""
+    """A token that is not a valid access token signs nobody in."""
     token = str(make_token(alice))
 
     assert (await user_behind("access_token", token)).is_anonymous
@@ -69,7 +69,7 @@ async def test_token_that_proves_nothing_is_anonymous(alice, make_token):
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é.é.é", "." * 9999])
 async def test_malformed_token_is_anonymous(token):
-    """Anything at all may be sent instead of a token."""
+    """A client can send any text in place of a token."""
     assert (await user_behind("access_token", token)).is_anonymous
 
 
@@ -88,7 +88,7 @@ async def test_token_of_a_former_user_is_anonymous(alice, change):
 
 @pytest.mark.parametrize("offer", [[], ["access_token"], ["chat", "x"]])
 async def test_no_token_is_anonymous(offer):
-    """Whoever offers no token is nobody."""
+    """A client that offers no token is anonymous."""
     assert (await user_behind(*offer)).is_anonymous
 
 
@@ -96,7 +96,7 @@ async def test_no_token_is_anonymous(offer):
     "offer", [["chat"], ["access_token", "x"], ["chat", "access_token"]]
 )
 async def test_token_elsewhere_is_anonymous(alice, offer):
-    """A token counts only as the one thing after its name."""
+    """A token counts only right after its name, and alone."""
     token = str(await sync_to_async(AccessToken.for_user)(alice))
 
     assert (await user_behind(*offer, token)).is_anonymous

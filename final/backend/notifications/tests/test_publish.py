@@ -19,7 +19,7 @@ class BrokenLayer:
 
 @pytest.mark.django_db(transaction=True)
 async def test_message_over_http_arrives_on_the_socket(api, bob):
-    """The whole way, from a request to a frame."""
+    """From the HTTP request to the frame on the socket."""
     async with greeted(socket_for(bob)) as socket:
         data = {"receiver_id": bob.pk, "content": "hi"}
         response = await sync_to_async(api.post)("/api/messages/", data)
@@ -32,7 +32,7 @@ async def test_message_over_http_arrives_on_the_socket(api, bob):
 
 @pytest.mark.django_db(transaction=True)
 async def test_rolled_back_message_is_not_sent(alice, bob):
-    """Nobody hears of what did not happen."""
+    """A message that was rolled back sends no event."""
 
     def fail_after_sending():
         with pytest.raises(ZeroDivisionError), transaction.atomic():

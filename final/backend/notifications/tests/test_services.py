@@ -11,7 +11,7 @@ from notifications.services import send_notification
 from notifications.tests.sockets import greeted, socket_for
 from users.models import User
 
-# Channels looks after the database connections at every event.
+# Channels closes old database connections at every event.
 pytestmark = pytest.mark.django_db
 
 EVENT = {"type": "new_message", "data": {"id": 1}}
@@ -30,7 +30,7 @@ async def send(user_ids):
 
 
 async def test_notification_reaches_all_sockets_of_a_user():
-    """Two open tabs of one user both hear it, once."""
+    """Two open tabs of one user each get the event once."""
     async with AsyncExitStack() as stack:
         tabs = await open_sockets(stack, 7, 7)
 
@@ -72,7 +72,7 @@ async def test_notification_for_nobody_is_nothing():
 
 
 async def test_layer_that_hangs_is_given_up(monkeypatch):
-    """A sender does not wait for ever."""
+    """A sender gives up after SEND_TIMEOUT."""
 
     class HangingLayer:
         async def group_send(self, group, event):

@@ -15,7 +15,7 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
         """Called when a client asks for a socket, before it is open."""
         user = self.scope["user"]
         if not user.is_authenticated:
-            # A close before accept() reaches the browser as 1006, never as our code.
+            # A close before accept() reaches the browser as 1006, not as our code.
             await self.accept(self.chosen_subprotocol())
             await self.close(code=4401)
             return
@@ -36,7 +36,7 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
             await self.channel_layer.group_discard(self.group, self.channel_name)
 
     async def receive(self, text_data=None, bytes_data=None, **kwargs):
-        """Called for each frame from the client: JSON is ignored, nothing else is."""
+        """Called for each frame from the client: anything but JSON is an error."""
         try:
             await self.decode_json(text_data or "")
         except (ValueError, RecursionError):
@@ -49,5 +49,5 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
         await self.send_json(event["payload"])
 
     def chosen_subprotocol(self):
-        """Return the one we speak: a browser gives up if none of its own is chosen."""
+        """Return the answer to the client's offer: a browser fails without one."""
         return SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None

@@ -1,4 +1,4 @@
-"""The addresses of the WebSockets, as urls.py has those of HTTP."""
+"""WebSocket addresses: what urls.py is for HTTP."""
 
 from django.urls import re_path
 

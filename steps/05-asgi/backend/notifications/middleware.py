@@ -1,4 +1,4 @@
-"""Finds out whose socket it is, from the token that the client offers."""
+"""Finds the user of a socket in the access token that the client offers."""
 
 from channels.db import database_sync_to_async
 from channels.middleware import BaseMiddleware
@@ -7,7 +7,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 # A browser cannot send headers with a WebSocket, except for a list of subprotocols:
-# new WebSocket(url, ["access_token", token]). An address would end up in log files.
+# new WebSocket(url, ["access_token", token]). A token in the URL would be logged.
 SUBPROTOCOL = "access_token"
 
 
@@ -24,10 +24,10 @@ class JWTAuthMiddleware(BaseMiddleware):
 
 @database_sync_to_async
 def user_of(token):
-    """Return the active user whom a valid access token names."""
+    """Return the active user that a valid access token belongs to."""
     authentication = JWTAuthentication()
     try:
         return authentication.get_user(authentication.get_validated_token(token))
     except (AuthenticationFailed, TypeError, ValueError):
-        # The last two stand for a user id that is none.
+        # TypeError and ValueError: the user id in the token is not a number.
         return AnonymousUser()

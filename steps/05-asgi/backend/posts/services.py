@@ -7,7 +7,7 @@ from posts.models import Post
 
 
 def create_post(*, author, content):
-    """Publish a post. Only posts of this kind are news: replies and shares are not."""
+    """Publish a post and tell friends. Replies and shares send no event."""
     post = Post.objects.create(author=author, content=content)
     events.new_post(post)
     return post

@@ -1,4 +1,4 @@
-"""What happened, told to those whom it concerns, in the words of the REST API."""
+"""Who is told what, in the REST API's own format."""
 
 from django.db import transaction
 
@@ -10,7 +10,7 @@ from posts.serializers import PostSerializer
 
 
 def friend_request(friendship):
-    """Tell the one who is asked."""
+    """Tell the user who receives the request."""
     shown = FriendRequestSerializer(friendship).data
     data = {
         "request_id": shown["id"],
@@ -21,13 +21,13 @@ def friend_request(friendship):
 
 
 def friend_accepted(friendship):
-    """Tell the one who had asked."""
+    """Tell the user who sent the request that it was accepted."""
     data = {"friend": FriendRequestSerializer(friendship).data["to_user"]}
     publish(user_ids=[friendship.from_user_id], kind="friend_accepted", data=data)
 
 
 def new_message(message):
-    """Tell the receiver."""
+    """Tell the receiver of a message."""
     shown = MessageSerializer(message).data
     data = {name: shown[name] for name in ("id", "sender", "content", "created_at")}
     publish(user_ids=[message.receiver_id], kind="new_message", data=data)
@@ -42,11 +42,11 @@ def new_post(post):
 
 
 def publish(*, user_ids, kind, data):
-    """Send an event once what it tells of is committed, and never if it is not."""
+    """Send an event after the commit, and never if the transaction rolls back."""
 
     def send():
         send_notification(user_ids=user_ids, kind=kind, data=data)
 
-    # Robust: a channel layer that is down may not fail a request that did its work.
-    # Django logs the traceback, by the name of a function: a partial has none.
+    # Robust: a channel layer that is down must not fail a request that did its work.
+    # Django logs the function's name; a functools.partial has none.
     transaction.on_commit(send, robust=True)

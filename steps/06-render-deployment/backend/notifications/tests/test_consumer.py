@@ -14,13 +14,13 @@ from notifications.routing import websocket_urlpatterns
 from notifications.tests.sockets import greeted, socket_for
 from users.models import User
 
-# Channels looks after the database connections at every event.
+# Channels closes old database connections at every event.
 pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.django_db(transaction=True)
 async def test_user_with_a_token_is_greeted(alice):
-    """A client that offers a token learns whom it is taken for."""
+    """A client that offers a token is told which user it is."""
     socket = WebsocketCommunicator(
         JWTAuthMiddleware(URLRouter(websocket_urlpatterns)),
         "/ws/notifications/",
@@ -38,7 +38,7 @@ async def test_user_with_a_token_is_greeted(alice):
 
 @pytest.mark.parametrize("offer", [[], ["access_token", "x"]])
 async def test_stranger_is_told_4401(offer):
-    """A client without a valid token is let in only to hear why it is not."""
+    """A client without a valid token is accepted and then closed with 4401."""
     socket = socket_for(AnonymousUser())
     socket.scope["subprotocols"] = offer
 
@@ -50,7 +50,7 @@ async def test_stranger_is_told_4401(offer):
 
 @pytest.mark.parametrize("path", ["/ws/notifications/", "/ws/notifications"])
 async def test_last_slash_is_optional(path):
-    """Both ways of typing the address reach the consumer."""
+    """The address works with and without its last slash."""
     async with greeted(socket_for(User(pk=7), path)) as socket:
         assert await socket.receive_nothing()
 
@@ -66,7 +66,7 @@ async def test_last_slash_is_optional(path):
     ],
 )
 async def test_frame_that_is_not_json_text_is_answered(frame):
-    """A mistake of the client is answered, and the socket goes on."""
+    """A frame that is not JSON is answered, and the socket stays open."""
     async with greeted(socket_for(User(pk=7))) as socket:
         for _ in range(2):
             await socket.send_input({"type": "websocket.receive", **frame})
@@ -79,7 +79,7 @@ async def test_frame_that_is_not_json_text_is_answered(frame):
 
 @pytest.mark.parametrize("content", [{"type": "hello"}, [], None, 1])
 async def test_json_is_ignored(content):
-    """There is nothing to say to this socket yet."""
+    """This socket has no commands."""
     async with greeted(socket_for(User(pk=7))) as socket:
         await socket.send_to(text_data=json.dumps(content))
 
@@ -87,7 +87,7 @@ async def test_json_is_ignored(content):
 
 
 async def test_closed_socket_has_left_its_group():
-    """Nothing is kept for a socket that is gone."""
+    """A closed socket is in no group any more."""
     async with greeted(socket_for(User(pk=7))):
         assert get_channel_layer().groups["user_7"]
 
