@@ -270,7 +270,7 @@ def test_helper_runs_beside_the_server(tmp_path: Path) -> None:
     [
         (EDIT + SAY.replace("\nready", "\nsteady"), r"3: .* does not print what .* shows"),
         (EDIT + SAY.replace("print(", "exit("), r"3: .* exited with status 1"),
-        (EDIT + "@run fails\n" + SAY, r"4: .* exit status 0, which should be not 0"),
+        (EDIT + "@run fails\n" + SAY, r"4: .* exited with status 0, and it should fail"),
         (
             SAY,
             r"4: the workspace is not as steps/01-installation\n  requirements.txt differs",

@@ -169,7 +169,7 @@ def test_port_and_host_are_handed_on(
     said = capsys.readouterr().out
     assert on_a_terminal == [("192.168.1.5", "9000")]
     assert "on your network: http://192.168.1.5:8765/" in said
-    assert "everybody on this network can read what the checks find" in said
+    assert "everybody on the network can read what the checks find" in said
 
 
 def test_finished_course_still_has_the_address(

@@ -367,8 +367,8 @@ class Player:
         if status is None:
             self._fail(command.line, f"`{command.text}` has not finished in time")
         if bool(status) != fails:
-            wanted = "not 0" if fails else "0"
-            what = f"`{command.text}` exited with status {status}, which should be {wanted}"
+            wanted = "it should fail" if fails else "it should succeed"
+            what = f"`{command.text}` exited with status {status}, and {wanted}"
             self._fail(command.line, what + _beside(command.shown, self._output))
         self._compare(command, self._output)
 
