@@ -272,9 +272,9 @@ def _texts_of_module(text: str, *, messages: bool) -> Iterator[tuple[int, str]]:
     tree = ast.parse(text)
     hidden = {id(node) for node in _docstrings(tree)} if messages else set()
     for node in ast.walk(tree):
-        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if is_text and id(node) not in hidden:
-            yield node.lineno, node.value
+        match node:
+            case ast.Constant(value=str(words)) if id(node) not in hidden:
+                yield node.lineno, words
     if not messages:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.COMMENT:
