@@ -183,6 +183,15 @@ def test_port_is_rewritten_both_ways() -> None:
     ]
 
 
+def test_second_port_is_rewritten_as_well() -> None:
+    """A second server, and what names it, gets another port than the first."""
+    command = "python manage.py runserver 8001"
+    assert play_compare.rewritten(command, 4711, 815) == "python manage.py runserver 815"
+    assert play_compare.as_shown(["from :815 to :4711"], 4711, "/tmp/x", 815) == [
+        "from :8001 to :8000"
+    ]
+
+
 def test_commands_find_nothing_that_steers_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """What our own shell or pytest has set does not reach what a page runs."""
     monkeypatch.setenv("DATABASE_URL", "postgres://real/data")
@@ -263,6 +272,27 @@ def test_helper_runs_beside_the_server(tmp_path: Path) -> None:
 
     assert played(EDIT + helper + SERVER + ASK, tmp_path).played == 3
     assert not listening(port)
+
+
+def test_second_server_is_stopped_first(tmp_path: Path) -> None:
+    """Two servers run side by side; `@run stop` ends the one that was started last."""
+    second, ask_it = SERVER.replace("8000", "8001"), ASK.replace("8000", "8001")
+    refused = "@run fails\n" + ask_it.replace("\n200\n", "\n...\n")
+    text = (
+        EDIT
+        + SERVER
+        + second
+        + ASK
+        + ask_it
+        + "@run stop\n"
+        + ASK
+        + refused
+        + "@run stop\n"
+    )
+
+    score = played(text, tmp_path)
+
+    assert score.played == 6
 
 
 @pytest.mark.parametrize(

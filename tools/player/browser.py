@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tools.player.matching import as_shown, matches
+from tools.player.matching import as_shown, matches, rewritten
 
 if TYPE_CHECKING:
     from playwright.sync_api import (
@@ -41,9 +41,10 @@ class NoBrowser(Exception):
 class Windows:
     """The windows that a page has opened, and what the console of each has printed."""
 
-    def __init__(self, browser: Browser, port: int) -> None:
+    def __init__(self, browser: Browser, port: int, second_port: int) -> None:
         self._browser = browser
         self._port = port
+        self._second_port = second_port
         self._pages: dict[str, Page] = {}
         self._contexts: list[BrowserContext] = []
         self._printed: dict[str, list[str]] = {}
@@ -56,8 +57,9 @@ class Windows:
         self._page(name).evaluate("async () => {" + "\n".join(lines) + "\n}")
 
     def open(self, name: str, address: str) -> None:
-        """Show the page of that address in a window."""
-        self._page(name).goto(f"http://127.0.0.1:{self._port}{address}")
+        """Show a page in a window: `/demo/` at port 8000, or a whole address."""
+        whole = f"http://127.0.0.1:8000{address}" if address.startswith("/") else address
+        self._page(name).goto(rewritten(whole, self._port, self._second_port))
 
     def fill_in(self, name: str, lines: Sequence[str]) -> None:
         """Do in a window what the lines of a `form` say.
@@ -118,7 +120,7 @@ class Windows:
 
     def _text(self, page: Page) -> list[str]:
         lines = [line.strip() for line in page.inner_text("body").splitlines()]
-        return as_shown([line for line in lines if line], self._port, "\0")
+        return self._as_shown([line for line in lines if line])
 
     def _note(self, name: str, message: ConsoleMessage) -> None:
         if message.type == "log":
@@ -126,7 +128,10 @@ class Windows:
 
     def _said(self, name: str) -> list[str]:
         lines = [line for text in self._printed[name] for line in text.splitlines()]
-        return as_shown(lines, self._port, "\0")
+        return self._as_shown(lines)
+
+    def _as_shown(self, lines: Sequence[str]) -> list[str]:
+        return as_shown(lines, self._port, "\0", self._second_port)
 
 
 def _fill(control: Locator, value: str) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 ELLIPSIS = "..."
 
-# In a command, before it is run: every page gets a port of its own, {port}.
+# In a command, before it is run: every page gets ports of its own, {port} and {second}.
 COMMANDS = (
     (r"\b8000\b", "{port}"),
+    (r"\b8001\b", "{second}"),
     (r"manage\.py runserver$", "manage.py runserver {port}"),
 )
 # In what a page shows and in what came, before the two are compared.
@@ -22,6 +23,7 @@ OUTPUT = (
     (r"\[\d\d/\w{3}/\d{4}[ :]\d\d:\d\d:\d\d\]", "[TIME]"),  # logs of runserver and Daphne
     (r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", "TIME"),  # at the beginning of Daphne's
     (r"^127\.0\.0\.1:\d+ - - ", "127.0.0.1:PORT - - "),  # whom it answered
+    (r"\[127\.0\.0\.1:\d+\]$", "[127.0.0.1:PORT]"),  # the same in runserver's log
     (r'(" \d{3}) \d+$', r"\1 SIZE"),  # its error pages hold the port, so their sizes differ
     (r"\bprocess \[\d+\]", "process [ID]"),
     (r"\b0x[0-9a-fA-F]+\b", "0xADDRESS"),
@@ -29,16 +31,21 @@ OUTPUT = (
 )
 
 
-def rewritten(command: str, port: int) -> str:
-    """A command of a page as it is run: with a port of its own in the place of 8000."""
+def rewritten(command: str, port: int, second: int = 8001) -> str:
+    """A command of a page as it is run: with ports of its own in the place of 8000 and 8001."""
     for pattern, new in COMMANDS:
-        command = re.sub(pattern, new.format(port=port), command)
+        command = re.sub(pattern, new.format(port=port, second=second), command)
     return command
 
 
-def as_shown(lines: Sequence[str], port: int, root: str) -> list[str]:
-    """What came, as a page would show it: port 8000, and no path of the scratch copy."""
-    return [re.sub(rf"\b{port}\b", "8000", line.replace(root, "~")) for line in lines]
+def as_shown(lines: Sequence[str], port: int, root: str, second: int = 8001) -> list[str]:
+    """What came, as a page would show it: its ports, and no path of the scratch copy."""
+    ports = {str(port): "8000", str(second): "8001"}
+    pattern = re.compile(rf"\b({port}|{second})\b")
+    return [
+        pattern.sub(lambda found: ports[found[0]], line.replace(root, "~"))
+        for line in lines
+    ]
 
 
 def normal(lines: Sequence[str]) -> list[str]:

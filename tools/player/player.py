@@ -163,12 +163,14 @@ class Player:
         self.scratch = scratch
         self.score = Score(page.name)
         self._why_not = why_not
-        self._windows = Windows(browser, scratch.port) if browser else None
+        self._windows = (
+            Windows(browser, scratch.port, scratch.second_port) if browser else None
+        )
         self._edits = edits
         if page.step and edits is None:
             self._edits = Edits(page.step, scratch.workspace)
         self._folder = scratch.workspace if page.step else scratch.root
-        self._server: Process | None = None
+        self._servers: dict[int, Process] = {}  # by their ports, the last one started last
         self._beside: list[Process] = []
         self._variables: dict[str, str] = {}  # what the page has exported
         self._output: list[str] | None = None  # of the last command
@@ -192,13 +194,13 @@ class Player:
 
     def close(self) -> None:
         """End all that the page has started."""
-        try:
-            self._stop()
-        finally:
+        with contextlib.ExitStack() as stack:  # goes on where one of them fails
             for helper in self._beside:
-                helper.kill()
+                stack.callback(helper.kill)
             if self._windows:
-                self._windows.close()
+                stack.callback(self._windows.close)
+            for _ in self._servers:
+                stack.callback(self._stop)
 
     @contextlib.contextmanager
     def _located(self, block: Block) -> Iterator[None]:
@@ -222,7 +224,7 @@ class Player:
 
     def _follow(self, directive: Directive) -> None:
         if directive.name == "run" and "stop" in directive.words:
-            if self._server is None:
+            if not self._servers:
                 self._fail(directive.line, "there is no server to stop")
             self._stop()
         elif self._edits and directive.name in {"code", "diff", "tests"}:
@@ -379,13 +381,14 @@ class Player:
 
     def _serve(self, command: Command) -> None:
         """Start a server and wait until it answers and has printed what the page shows."""
-        if self._server:
+        port = self.scratch.port_of(command.text)
+        if port in self._servers:
             self._fail(command.line, "another server is still running")
-        server = self._server = self._start(command, self._folder)
+        server = self._servers[port] = self._start(command, self._folder)
 
         def ready() -> bool:
             said = self.scratch.said(server)
-            return matches(command.shown, said) and listening(self.scratch.port)
+            return matches(command.shown, said) and listening(port)
 
         answers = wait_until(
             ready, seconds=2 * START_SECONDS, alive=lambda: server.exit_code is None
@@ -410,14 +413,13 @@ class Player:
         self._compare(command, self.scratch.said(helper))
 
     def _stop(self) -> None:
-        """End the server as Ctrl-C does, and by force if it stays."""
-        server, self._server = self._server, None
-        if server:
-            server.ask_to_end()
-            try:
-                server.wait(LOG_SECONDS)
-            finally:
-                server.kill()
+        """End the server that was started last as Ctrl-C does, and by force if it stays."""
+        _, server = self._servers.popitem()
+        server.ask_to_end()
+        try:
+            server.wait(LOG_SECONDS)
+        finally:
+            server.kill()
 
     # What is seen elsewhere
 
@@ -428,7 +430,7 @@ class Player:
         if self._windows is None:
             self.score.unplayed.append((fence.line, self._why_not))
             return
-        if self._server is None:
+        if not self._servers:
             self._fail(fence.line, "no server is running for a browser to visit")
         try:
             if "page" in how.values:
@@ -446,8 +448,8 @@ class Player:
         if window and "server" not in how.words:
             self._look_at(window, fence, how)
             return
-        if self._server:
-            server = self._server
+        if self._servers:
+            server = list(self._servers.values())[-1]
             wait_until(
                 lambda: contains(fence.lines, self.scratch.said(server)),
                 seconds=LOG_SECONDS,

@@ -45,10 +45,11 @@ SETTLED = {
 
 @dataclass(frozen=True)
 class Scratch:
-    """The copy: its folder, and the port that takes the place of 8000 in it."""
+    """The copy: its folder, and the ports that take the place of 8000 and 8001 in it."""
 
     root: Path
     port: int
+    second_port: int
 
     @property
     def workspace(self) -> Path:
@@ -64,14 +65,19 @@ class Scratch:
 
     def _argv(self, command: str) -> list[str]:
         """What is run for a command: as in a terminal with the environment switched on."""
-        name, *arguments = shlex.split(rewritten(command, self.port))
+        name, *arguments = shlex.split(rewritten(command, self.port, self.second_port))
         if name == "python3" and arguments[:1] == ["tutorial.py"]:
             return [sys.executable, "-m", "workshop", *arguments[1:]]
         return [sys.executable if name == "python" else name, *arguments]
 
     def said(self, process: Process) -> list[str]:
         """What a process has printed so far, as a page would show it."""
-        return as_shown(process.log().splitlines(), self.port, str(self.root))
+        lines = process.log().splitlines()
+        return as_shown(lines, self.port, str(self.root), self.second_port)
+
+    def port_of(self, command: str) -> int:
+        """The port at which the server of a command answers."""
+        return self.second_port if "8001" in command else self.port
 
 
 def make(root: Path, step: Step | None) -> Scratch:
@@ -88,7 +94,7 @@ def make(root: Path, step: Step | None) -> Scratch:
         )
     for name in FILES:
         shutil.copy2(ROOT / name, root)
-    scratch = Scratch(root, free_port())
+    scratch = Scratch(root, free_port(), free_port())
     if step:
         copy_tree((differences.before(step) or step).folder, scratch.workspace)
     return scratch
