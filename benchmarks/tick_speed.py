@@ -31,7 +31,7 @@ from tests.browser import Tool, Visit, catch_up, checkout, chromium, use_step, v
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-PAGE = "steps/05-asgi/"
+PAGE = "steps/05-asgi/1-two-protocols/"
 PASSED = re.compile(r"all passed, \d+ items in ([\d.]+) s")
 SLUG = "05-asgi"
 ASGI = "workspace/backend/numeneon/asgi.py"

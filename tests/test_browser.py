@@ -18,6 +18,7 @@ import pytest
 import course
 from course import ROOT
 from course.files import copy_tree, files_of
+from course.outline import address_of_page
 from course.processes import free_port
 from tests.browser import Tool, Visit, browser, catch_up, checkout, needs, use_step, visits
 
@@ -29,7 +30,7 @@ __all__ = ["browser", "visits"]
 
 # The step before the tests' own, theirs, and one that is finished by then.
 BEFORE, STEP, EARLIER = map(course.step, ("emit-events", "asgi", "notifications-app"))
-PAGE = f"steps/{STEP.slug}/"
+PAGE = address_of_page(STEP, *STEP.parts[:1])
 WORDS = ".checklist-words"
 FAILED = "li[data-status=failed]"
 FOUND = f"{FAILED} .checklist-found"

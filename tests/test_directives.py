@@ -336,6 +336,7 @@ B = [
         (INI, "x.txt", "b..", 5, 6),
         ("a\nb\nbc\n", "x.txt", "b..bc", 2, 3),
         ("a\nb\na\nc\nd\na\n", "x.txt", "a..d", 3, 5),
+        ("f() {\n  a\n}\n\ng()\n", "x.html", "f() {..", 1, 3),
     ],
 )
 def test_region_is_found(text: str, path: str, name: str, first: int, last: int) -> None:
@@ -384,7 +385,7 @@ def test_region_that_is_not_there_is_refused(path: str, name: str, said: str) ->
         ),
         ("@code step=05-asgi path=backend/posts/__init__.py", "is empty"),
         ("@diff step=00-rest-api", "nothing to compare with"),
-        ("@diff step=05-asgi path=build.sh", "what changes is: backend/notifications/"),
+        ("@diff step=05-asgi path=build.sh", "what changes is: backend/messaging/"),
         ("@tests step=01-installation", "changes no tests"),
         ("@given step=01-installation", "gives no files"),
         ("@checklist", "it needs step"),
@@ -443,7 +444,7 @@ def test_diff_shows_the_lesson() -> None:
     whole = made("@diff step=05-asgi")
     one = made("@diff step=05-asgi path=backend/numeneon/tests/test_asgi.py")
 
-    assert "2 files, +22" in whole
+    assert "3 files, +55" in whole
     assert "test_asgi" not in whole and "README" not in whole
     assert 'title="backend/numeneon/tests/test_asgi.py, new"' in one
 

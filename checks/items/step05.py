@@ -56,7 +56,7 @@ def _libraries() -> None:
 
 @item("asgi.order")
 def imports_come_after_setup(harness: Harness) -> None:
-    """Whatever needs models is imported after Django is set up."""
+    """Anything that needs models is imported after Django is set up."""
     crash = _crash_of(harness)
     if crash is None or not _NOT_SET_UP.search(crash.found):
         return
@@ -209,7 +209,7 @@ def strangers_token(harness: Harness) -> str:
 
 
 def expired_token(harness: Harness) -> str:
-    """Alice's token as it will be after its end; raises LeftOut if that cannot be made."""
+    """Alice's token, made to have expired; raises LeftOut if that cannot be made."""
     alice = signed_up(harness, daphne(harness), "alice")
     if token := expired(alice, _facts(harness)):
         return token
@@ -303,7 +303,7 @@ def _unreadable(harness: Harness, socket: Socket, who: str) -> NotYet:
 
 @item("asgi.refuses-foreign-origin", needs=["asgi.greets"], handshake=True)
 def foreign_origin_is_refused(harness: Harness) -> None:
-    """A page of another site is refused in the handshake, a page of this one is accepted."""
+    """A page from another site is refused in the handshake; a page from this site is accepted."""
     server = daphne(harness)
     alice = signed_up(harness, server, "alice")
     with server.socket(alice.access) as own:
@@ -349,7 +349,7 @@ def _foreign_news(harness: Harness, foreign: Socket, what: str) -> NotYet:
 
 @item("asgi.refuses-unknown-path", needs=["asgi.greets"], handshake=True)
 def unknown_path_is_refused(harness: Harness) -> None:
-    """An unknown socket path is refused in the handshake, and the server lives on."""
+    """An unknown socket path is refused in the handshake, and the server keeps running."""
     server = daphne(harness)
     alice = signed_up(harness, server, "alice")
     for path in ("/ws/no-such-thing/", f"{SOCKET_PATH}anything"):

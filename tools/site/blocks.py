@@ -18,6 +18,7 @@ from tools.site.panes import TUTORIAL
 
 _LANGUAGES = {
     ".cfg": "ini",
+    ".html": "html",
     ".ini": "ini",
     ".md": "markdown",
     ".py": "python",

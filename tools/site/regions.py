@@ -7,7 +7,7 @@ A region is one of
 - `# Title`, a section of a file that is divided by such comments;
 - `START..END`, from the one line that begins with START to the next that begins with END; if
   several lines begin with START, from the one that has an END before the next of them;
-- `START..`, that line with all that belongs to it.
+- `START..`, that line with all that belongs to it, up to the bracket that closes it.
 
 Ranges are pairs of line indexes, counted from 0, the second one behind the last line.
 """
@@ -28,6 +28,7 @@ HEAD = ".<head>"
 _NAMES = ("name", "key", "type")
 _SECTION = re.compile(r"^# [A-Z]")
 _TABLE = re.compile(r"^\[+([^\]]+)\]+\s*$")
+_CLOSING = ("}", ")", "]")  # the line that ends a block of JavaScript belongs to it
 
 Range = tuple[int, int]
 
@@ -179,6 +180,8 @@ def _end_of_block(text: str, lines: Sequence[str], path: str, first: int) -> int
         not lines[number].strip() or _depth(lines[number]) > depth
     ):
         number += 1
+    if number < len(lines) and lines[number].strip()[:1] in _CLOSING:
+        return number + 1
     return _without_blank_end(lines, number)
 
 

@@ -18,7 +18,7 @@ from notifications.routing import websocket_urlpatterns  # noqa: E402
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        # CORS does not apply to WebSockets: only this keeps other sites' pages out.
+        # CORS does not apply to WebSockets: this keeps other sites' pages out.
         "websocket": AllowedHostsOriginValidator(
             JWTAuthMiddleware(URLRouter(websocket_urlpatterns))
         ),

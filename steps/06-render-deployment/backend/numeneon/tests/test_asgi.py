@@ -13,7 +13,7 @@ LOCAL = "http://localhost:3000"
 
 
 def socket(path="/ws/notifications/", origin=LOCAL, token="x"):
-    """A socket as a browser asks for one."""
+    """A WebSocket request as a browser sends it."""
     return WebsocketCommunicator(
         application,
         path,
@@ -23,14 +23,14 @@ def socket(path="/ws/notifications/", origin=LOCAL, token="x"):
 
 
 def test_asgi_can_be_imported_first():
-    """A server imports this module in a process that knows nothing of Django yet."""
+    """A server imports this module in a process that has not set Django up."""
     done = python("-c", "import numeneon.asgi")
 
     assert done.returncode == 0, done.stderr
 
 
 async def test_http_goes_to_django():
-    """The REST API is still there."""
+    """The REST API answers as before."""
     headers = [(b"host", b"testserver")]
     request = HttpCommunicator(application, "GET", "/api/auth/me/", headers=headers)
 
@@ -40,7 +40,7 @@ async def test_http_goes_to_django():
 
 
 async def test_user_with_a_token_is_greeted(alice):
-    """A page of an allowed host gets its user's socket."""
+    """A page from an allowed host gets a socket of its user."""
     client = socket(token=str(AccessToken.for_user(alice)))
 
     assert await client.connect() == (True, "access_token")
@@ -49,7 +49,7 @@ async def test_user_with_a_token_is_greeted(alice):
 
 
 async def test_bad_token_is_told_4401():
-    """A token that proves nothing is refused in words that a client can tell apart."""
+    """A client whose token is not valid can read why: its socket is closed with 4401."""
     client = socket(token="x")
 
     assert await client.connect() == (True, "access_token")
@@ -59,7 +59,7 @@ async def test_bad_token_is_told_4401():
 
 @pytest.mark.parametrize("origin", ["https://evil.example", None])
 async def test_foreign_origin_is_refused(alice, origin):
-    """A page of another site gets no socket, whatever its token."""
+    """A page from another site gets no socket, even with a valid token."""
     client = socket(origin=origin, token=str(AccessToken.for_user(alice)))
 
     accepted, _ = await client.connect()
@@ -69,7 +69,7 @@ async def test_foreign_origin_is_refused(alice, origin):
 
 @pytest.mark.parametrize("path", ["/", "/ws/", "/ws/notifications/7/", "/ws/chat/"])
 async def test_unknown_path_is_refused(path):
-    """An address that leads nowhere is refused, not an error."""
+    """A path that matches nothing is refused, without an exception."""
     accepted, _ = await socket(path).connect()
 
     assert not accepted
