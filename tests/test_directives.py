@@ -542,7 +542,7 @@ def test_step_that_django_cannot_read_ends_the_build(
         "DELETE | `/api/posts/<id>/` | Delete one. | none | yes |",
         "POST | `/api/posts/<id>/replies/` | Reply to a post. | `content` | yes |",
         "POST | `/api/posts/<id>/like/` | Like a post, or take the like back. | none | yes |",
-        "POST | `/api/messages/` | List one's messages, or write one. | `receiver_id`, "
+        "POST | `/api/messages/` | List the user's messages, or send one. | `receiver_id`, "
         "`content` | yes |",
         "GET | `/api/messages/conversation/<user_id>/` | List the messages with one other "
         "user, newest first. | none | yes |",

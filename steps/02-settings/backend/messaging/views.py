@@ -12,7 +12,7 @@ from users.models import User
 
 
 class MessageListView(generics.ListCreateAPIView):
-    """List one's messages, or write one."""
+    """List the user's messages, or send one."""
 
     serializer_class = MessageSerializer
 

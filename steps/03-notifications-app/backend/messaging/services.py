@@ -4,7 +4,7 @@ from messaging.models import Message
 
 
 def send_message(*, sender, receiver, content):
-    """Write to somebody."""
+    """Send a message."""
     return Message.objects.create(sender=sender, receiver=receiver, content=content)
 
 

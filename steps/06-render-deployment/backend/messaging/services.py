@@ -5,7 +5,7 @@ from notifications import events
 
 
 def send_message(*, sender, receiver, content):
-    """Write to somebody."""
+    """Send a message."""
     message = Message.objects.create(sender=sender, receiver=receiver, content=content)
     events.new_message(message)
     return message
