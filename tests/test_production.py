@@ -144,7 +144,7 @@ def test_settings_can_fail_before_there_is_a_blueprint(judge):
     found = judge("deploy.needs-database", *NO_BLUEPRINT, Edit(SETTINGS, NO_DATABASE, ""))
 
     assert (found.id, found.status) == ("deploy.needs-database", Status.FAILED)
-    assert "without DATABASE_URL: the server started all the same" in found.message
+    assert "found    without DATABASE_URL:" in found.message
 
 
 def test_shell_in_front_of_the_server_is_a_remark(judge):

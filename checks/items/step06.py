@@ -416,17 +416,25 @@ def migrations_run(harness: Harness) -> None:
     if _stopped_by_an_error(_deploy_check(harness)):
         raise Blocked("deploy.check")
     plan.migrate()
+    no_start: NotYet | EnvironmentFault | None = None
     if not plan.web.get("preDeployCommand"):
-        _first(harness)  # the start command may do it
+        try:
+            _first(harness)  # the start command may do it
+        except (NotYet, EnvironmentFault) as fault:
+            no_start = fault  # its own item's news, if the tables are there
     command = f"python {_manage(plan)} migrate --check"
     process = plan.start(command, plan.env(real=True))
     if process.wait(60) != 0:
-        raise plan.explained(process) or NotYet(
-            "`manage.py migrate --check` finds unapplied migrations",
-            expected="no unapplied migrations when the server starts",
-            look_at=plan.plan.place(*plan.spot, "startCommand"),
-            todo="let the start command run `python manage.py migrate --no-input &&` before "
-            "the server, or on a paid plan a `preDeployCommand`",
+        raise (
+            no_start
+            or plan.explained(process)
+            or NotYet(
+                "`manage.py migrate --check` finds unapplied migrations",
+                expected="no unapplied migrations when the server starts",
+                look_at=plan.plan.place(*plan.spot, "startCommand"),
+                todo="let the start command run `python manage.py migrate --no-input &&` before "
+                "the server, or on a paid plan a `preDeployCommand`",
+            )
         )
 
 
