@@ -49,8 +49,10 @@
     change();
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const moved = new Map(below.map((each) => [each, before.get(each) - top(each)]));
+    // What changes above the window moves nothing in it: browsers scroll by as much.
+    const kept = moved.get(below.find((each) => before.get(each) >= 0)) ?? 0;
     for (const [each, whole] of moved) {
-      const by = whole - (moved.get(each.parentElement) ?? 0); // its line takes it along
+      const by = whole - (moved.get(each.parentElement) ?? kept); // its line takes it along
       if (by) each.animate({ transform: [`translateY(${by}px)`, "none"] }, { duration: 200, easing: "ease-out" });
     }
   }

@@ -89,10 +89,11 @@ def fence(
     *,
     kind: str = "",
     title: str = "",
+    searched: bool = True,
 ) -> list[str]:
     """A fenced block; `marked` are line numbers in it, counted from 1."""
     language = _LANGUAGES.get(PurePosixPath(path).suffix, "text")
-    return fenced(language, lines, marked, kind=kind, title=title)
+    return fenced(language, lines, marked, kind=kind, title=title, searched=searched)
 
 
 def fenced(
@@ -102,8 +103,12 @@ def fenced(
     *,
     kind: str = "",
     title: str = "",
+    searched: bool = True,
 ) -> list[str]:
-    """A fenced block in a language, with marks longer than any within it."""
+    """A fenced block in a language, with marks longer than any within it.
+
+    One that is not `searched` is left out of what every visitor's browser loads to search in.
+    """
     longest = max((len(run) for run in re.findall(r"`{3,}", "\n".join(lines))), default=2)
     marks = "`" * (longest + 1)
     words = [f".{language}"]
@@ -111,6 +116,8 @@ def fenced(
         words.append(kind)
     if title:
         words.append(f'title="{title}"')
+    if not searched:
+        words.append('data-search-exclude=""')
     if marked:
         words.append(f'hl_lines="{" ".join(map(str, marked))}"')
     return [f"{marks}{{ {' '.join(words)} }}", *lines, marks]
@@ -158,7 +165,9 @@ def chosen(changed: Sequence[Change], path: str | None) -> list[Change]:
 
 def _diff_of(change: Change) -> list[str]:
     title = f"{change.path}, {change.kind}"
-    return fenced("diff", change.unified() or ["(an empty file)"], title=title)
+    return fenced(
+        "diff", change.unified() or ["(an empty file)"], title=title, searched=False
+    )
 
 
 def counts(added: int, removed: int) -> str:
@@ -251,7 +260,7 @@ def _test(change: Change) -> list[str]:
         marked = [n + 1 for hunk in change.hunks for n in range(hunk.first, hunk.last)]
     size = "1 line" if len(change.new) == 1 else f"{len(change.new)} lines"
     what = f"new, {size}" if change.before is None else counts(change.added, change.removed)
-    block = fence(change.new, change.path, marked)
+    block = fence(change.new, change.path, marked, searched=False)
     return details(f"<code>{change.path}</code>: {what}", block, "tests")
 
 
