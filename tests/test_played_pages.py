@@ -228,7 +228,7 @@ def test_wrong_code_stands_where_the_right_one_will() -> None:
     found = listings.listing(values)
     everything = [(0, len(found.change.new))]
 
-    made = with_wrong(found.change, everything, (found.first, found.last), ["wrong()"])
+    made = with_wrong(found.change, everything, {(found.first, found.last): ["wrong()"]})
 
     new = found.change.new
     assert made.splitlines() == [*new[: found.first], "wrong()", *new[found.last :]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from course import Step
@@ -23,7 +24,7 @@ class Edits:
         self.workspace = workspace
         self._changes = {c.path: c for c in differences.changes_of(step)}
         self._ranges: dict[str, list[Range]] = {}
-        self._wrong: dict[str, tuple[Range, list[str]]] = {}
+        self._wrong: dict[str, dict[Range, tuple[str, ...]]] = {}
 
     def follow(self, directive: Directive) -> int:
         """Make the edits that a directive shows; how many files were edited.
@@ -76,15 +77,17 @@ class Edits:
         """
         found = listings.listing({"step": self.step.slug, **directive.values})
         self._changes.setdefault(found.path, found.change)
-        self._wrong[found.path] = ((found.first, found.last), list(fence.lines))
+        taken = (found.first, found.last)
+        self._put_right(found.path, [taken])
+        self._wrong.setdefault(found.path, {})[taken] = fence.lines
         self._write(found.path)
 
     def _put_right(self, path: str, ranges: list[Range]) -> None:
         """Forget what is wrong in a file once the page shows any of what belongs there."""
-        if path in self._wrong:
-            (first, last), _ = self._wrong[path]
+        wrong = self._wrong.get(path, {})
+        for first, last in list(wrong):
             if any(start < last and first < end for start, end in ranges):
-                del self._wrong[path]
+                del wrong[first, last]
 
     def _write(self, path: str) -> None:
         change = self._changes[path]
@@ -96,21 +99,24 @@ class Edits:
 
     def _text(self, change: Change) -> str:
         ranges = self._ranges.get(change.path, [])
-        if change.path not in self._wrong:
-            return differences.applied(change, ranges)
-        taken, lines = self._wrong[change.path]
-        return with_wrong(change, ranges, taken, lines)
+        return with_wrong(change, ranges, self._wrong.get(change.path, {}))
 
 
-def with_wrong(change: Change, ranges: list[Range], taken: Range, lines: list[str]) -> str:
-    """The old text after the edits of `ranges`, with `lines` where the new text has those
-    of the range `taken`."""
+def with_wrong(
+    change: Change, ranges: list[Range], wrong: Mapping[Range, Sequence[str]]
+) -> str:
+    """The old text after the edits of `ranges`, with other lines where the new text has those
+    of the ranges of `wrong`."""
     new = change.new
-    for number in range(*taken):
-        new[number] = f"{_TAKEN}{number}"
+    for taken in wrong:
+        for number in range(*taken):
+            new[number] = f"{_TAKEN}{number}"
     marked = Change(change.path, change.before, "".join(f"{line}\n" for line in new))
-    made = differences.applied(marked, [*ranges, taken]).splitlines()
-    first = f"{_TAKEN}{taken[0]}"
-    kept = [line for line in made if not line.startswith(_TAKEN) or line == first]
-    place = kept.index(first)
-    return "".join(f"{line}\n" for line in [*kept[:place], *lines, *kept[place + 1 :]])
+    places = {f"{_TAKEN}{first}": lines for (first, _), lines in wrong.items()}
+    made: list[str] = []
+    for line in differences.applied(marked, [*ranges, *wrong]).splitlines():
+        if line in places:
+            made += places[line]
+        elif not line.startswith(_TAKEN):
+            made.append(line)
+    return "".join(f"{line}\n" for line in made)

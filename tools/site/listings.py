@@ -149,7 +149,7 @@ class Page:
         self.step: Step | None = None
         self.lines: dict[str, set[int]] = {}
         self.hunks: dict[str, set[Hunk]] = {}
-        self.tries: dict[str, Listing] = {}
+        self.tries: dict[str, list[Listing]] = {}
 
     def listing(self, values: Mapping[str, str]) -> Listing:
         """The piece that a directive selects, as the reader meets it here.
@@ -170,11 +170,13 @@ class Page:
 
     def _forget_try(self, found: Listing) -> Listing | None:
         """What was tried where this goes: it goes as a whole, and all there is new again."""
-        tried = self.tries.get(found.path)
-        if not tried or tried.last <= found.first or found.last <= tried.first:
-            return None
-        self.lines.get(found.path, set()).difference_update(range(tried.first, tried.last))
-        return self.tries.pop(found.path)
+        for tried in self.tries.get(found.path, []):
+            if tried.first < found.last and found.first < tried.last:
+                taken = range(tried.first, tried.last)
+                self.lines.get(found.path, set()).difference_update(taken)
+                self.tries[found.path].remove(tried)
+                return tried
+        return None
 
     def _turn_to(self, step: Step) -> None:
         if step != self.step:
@@ -196,7 +198,7 @@ class Page:
         found = replace(
             found, earlier=frozenset(self.lines.get(found.path, ())), tried=tried
         )
-        self.tries[found.path] = found
+        self.tries.setdefault(found.path, []).append(found)
         self._show(found)
         if found.is_all_new or tried:
             return f"for now, {found.where}"
