@@ -1,0 +1,94 @@
+"""No idea is used before it is explained: the list of ideas, in the order of the course.
+
+An idea may come earlier where the page links to an explanation at its first use there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.test_pages import DOCS, PAGES, text_of
+from tools.site.facts import page_text
+from tools.site.pages import Heading, Prose, parse
+
+# What the text calls it, as a pattern; and the page that explains it, where it comes first.
+IDEAS = {
+    r"JWT|access token": "0",
+    r"polling|polls": "0",
+    r"handshake": "1",
+    r"\bASGI\b": "1",
+    r"\bWSGI\b": "1",
+    r"Daphne": "1",
+    r"\bRedis\b": "1",
+    r"channel layer": "2",
+    r"async_to_sync": "2",
+    r"in-memory layer|layer in memory|in the memory of one process": "2",
+    r"consumer": "3.1",
+    r"event loop": "3.1",
+    r"coroutine": "3.1",
+    r"`await`": "3.1",
+    r"frames?\b": "3.1",
+    r"close code": "3.1",
+    r"`as_asgi\(\)`": "3.1",
+    r"subprotocols?": "3.2",
+    r"`?scope`?": "3.2",
+    r"middleware": "3.2",
+    r"database_sync_to_async": "3.2",
+    r"\b4401\b": "3.2",
+    r"\b1006\b": "3.2",
+    r"`?group_add": "3.3",
+    r"channel_name": "3.3",
+    r"on_commit": "4",
+    r"N\+1": "4",
+    r"\bCORS\b": "5.1",
+    r"\borigin\b": "5.1",
+    r"jitter": "5.2",
+    r"\b1012\b": "6.1",
+    r"uvicorn": "6.1",
+    r"HSTS": "6.2",
+    r"WhiteNoise": "6.2",
+    r"health check": "6.3",
+    r"blueprint": "6.3",
+}
+# A link to another page, or to a section of one; a picture is no explanation.
+LINKED = re.compile(r"(?<!!)\[[^\]]+\]\([^)]*\.md[^)]*\)")
+LABELS = ["start", *(page.label for page in PAGES)]
+
+
+def paragraphs(label: str) -> Iterator[str]:
+    """The paragraphs of a page, in its order; what the sections after the check say is left
+    out, because a reader who is there has read all of it."""
+    if label == "start":
+        text = page_text(DOCS / "start.md")
+    else:
+        text = next(text_of(page) for page in PAGES if page.label == label)
+    lines: list[str] = []
+    for block in parse(text):
+        if isinstance(block, Heading) and block.title == "If it fails":
+            return
+        if isinstance(block, Prose) and block.text and block.text[0] not in "|!":
+            lines.append(block.text)
+        elif lines:
+            yield "\n".join(lines)
+            lines = []
+
+
+@pytest.mark.parametrize(("idea", "explained"), IDEAS.items())
+def test_idea_is_explained_where_it_comes_first(idea: str, explained: str) -> None:
+    """Before the page that explains it, it is linked where a page uses it first."""
+    early = []
+    for label in LABELS[: LABELS.index(explained)]:
+        using = next((text for text in paragraphs(label) if re.search(idea, text)), None)
+        if using and not LINKED.search(using):
+            early.append(f"{label}: {using.strip()[:160]}")
+
+    assert early == []
+
+
+@pytest.mark.parametrize(("idea", "explained"), IDEAS.items())
+def test_idea_is_on_the_page_that_explains_it(idea: str, explained: str) -> None:
+    """The list names the page where the idea is, or this test would prove nothing."""
+    assert any(re.search(idea, text) for text in paragraphs(explained))
