@@ -12,7 +12,7 @@ from markdown.treeprocessors import Treeprocessor
 
 # Once the inline texts are elements (20).
 PRIORITY = 6
-LONG = 24
+LONG = 18
 
 
 class CellProcessor(Treeprocessor):
