@@ -47,6 +47,7 @@
     const top = (each) => each.getBoundingClientRect().top;
     const before = new Map(below.map((each) => [each, top(each)]));
     change();
+    for (const each of below) each.getAnimations().forEach((under) => under.cancel());
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const moved = new Map(below.map((each) => [each, before.get(each) - top(each)]));
     // What changes above the window moves nothing in it: browsers scroll by as much.
@@ -249,13 +250,13 @@
       this.button.disabled = !state.may_ask || state.running;
       put(this.words, this.summary(state));
       const found = JSON.stringify(state.items.map((item) => ({ ...item, running: false })));
-      if (!state.running && found !== this.shown) {
-        this.shown = found;
+      if (!state.running) {
         glide(this.box, () => {
-          this.explain(told);
+          if (found !== this.shown) this.explain(told);
+          this.shown = found;
           this.announce(state);
         });
-      } else this.announce(state);
+      }
       this.counted = {
         all: state.items.length,
         good: state.items.filter((item) => ["passed", "manual"].includes(item.status)).length,
@@ -422,9 +423,10 @@
     onStep({ all, good, failed, running }) {
       const count = `${good} of ${all}`;
       const next = document.querySelector("a.md-footer__link--next");
-      if (running) return { state: "running", text: `${count}, checking`, href: "#check" };
-      if (failed) return { state: "failed", text: `${count}: first failure`, href: `#${failed.line.id}` };
-      if (good < all || !next) return { state: "open", text: count, href: "#check" };
+      const to = failed ? `#${failed.line.id}` : "#check";
+      if (running) return { state: "running", text: `${count}, checking`, href: to };
+      if (failed) return { state: "failed", text: `${count}: first failure`, href: to };
+      if (good < all || !next) return { state: "open", text: count, href: to };
       const title = next.querySelector(".md-ellipsis")?.textContent.trim() || "next page";
       return { state: "passed", text: `${count}. Next: ${title}`, href: next.href };
     }

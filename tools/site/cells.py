@@ -1,8 +1,4 @@
-"""Prepares the tables of a page for any width.
-
-Each cell is told the head of its column, which narrow screens show above it. Names in code
-stay whole; one that alone would make its column wide may break anywhere.
-"""
+"""Tells each cell of a table the head of its column, which narrow screens show above it."""
 
 from __future__ import annotations
 
@@ -12,7 +8,6 @@ from markdown.treeprocessors import Treeprocessor
 
 # Once the inline texts are elements (20).
 PRIORITY = 6
-LONG = 24
 
 
 class CellProcessor(Treeprocessor):
@@ -25,8 +20,3 @@ class CellProcessor(Treeprocessor):
             for row in table.iterfind("tbody/tr"):
                 for head, cell in zip(heads, row.iterfind("td"), strict=False):
                     cell.set("data-head", head)
-                    for code in cell.iter("code"):
-                        if any(
-                            len(word) > LONG for word in "".join(code.itertext()).split()
-                        ):
-                            code.set("class", "long")
