@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from course import Step, files
+from tests.needs import needs
 from tests.small import after, read_tree
 from workshop import cli, instance
 from workshop.commands import start
@@ -170,6 +173,21 @@ def test_port_and_host_are_handed_on(
     assert on_a_terminal == [("192.168.1.5", "9000")]
     assert "on your network: http://192.168.1.5:8765/" in said
     assert "everybody on the network can read what the checks find" in said
+
+
+def test_address_is_drawn_for_a_phone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A QR code where the terminal can show one: not in ASCII, and never an error."""
+    needs("segno")
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdout", out)
+    drawn = start.qr_code("http://192.168.1.5:8765/", colour=False)
+    coloured = start.qr_code("http://192.168.1.5:8765/", colour=True)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+
+    assert len({len(row) for row in drawn if row}) == 1
+    assert len(drawn) < 22
+    assert coloured[1] == f"  \x1b[97;40m{drawn[1].strip()}\x1b[0m"
+    assert start.qr_code("http://192.168.1.5:8765/", colour=False) == []
 
 
 def test_finished_course_still_has_the_address(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -112,5 +113,26 @@ def screen(
             f"  on your network: {live.network_address}",
             "  Warning: everybody on the network can read what the checks find, with the lines",
             "  of your code that it names. Checks can be started from this machine only.",
+            *qr_code(live.network_address, colour=colour),
         ]
     return [*lines, f"  all commands: {COMMAND} --help", ""]
+
+
+def qr_code(address: str, *, colour: bool) -> list[str]:
+    """An address for the camera of a phone; [] on a terminal that cannot draw it.
+
+    The colours are given where there are any: on a light terminal the drawing would be a
+    negative, which some cameras do not read.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    try:
+        import segno
+
+        drawn = io.StringIO()
+        segno.make(address, micro=False, error="l").terminal(drawn, border=2, compact=True)
+        drawn.getvalue().encode(encoding)
+    except (ImportError, UnicodeEncodeError):
+        return []
+    before, behind = ("\x1b[97;40m", "\x1b[0m") if colour else ("", "")
+    rows = drawn.getvalue().rstrip("\n").split("\n")
+    return ["", *(f"  {before}{row}{behind}" for row in rows), ""]
