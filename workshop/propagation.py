@@ -96,7 +96,8 @@ def _private_index(root: Path) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="numeneon-propagate-") as scratch:
         index = Path(scratch, "index")
         with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(git_folder / "index", index)
+            # With its time: git trusts no entry that is as new as its index (racy-git).
+            shutil.copy2(git_folder / "index", index)
         own = Path(scratch, "objects")
         own.mkdir()
         yield {
