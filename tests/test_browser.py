@@ -20,13 +20,12 @@ from course import ROOT
 from course.files import copy_tree, files_of
 from course.outline import address_of_page
 from course.processes import free_port
-from tests.browser import Tool, Visit, browser, catch_up, checkout, needs, use_step, visits
+from tests.browser import Tool, Visit, catch_up, checkout, needs, use_step
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(os.name == "nt", reason="drives a terminal of POSIX"),
 ]
-__all__ = ["browser", "visits"]
 
 # The step before the tests' own, theirs, and one that is finished by then.
 BEFORE, STEP, EARLIER = map(course.step, ("emit-events", "asgi", "notifications-app"))

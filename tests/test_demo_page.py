@@ -18,10 +18,9 @@ import course
 from course import contract
 from course.files import copy_tree
 from course.processes import Process, free_port, listens
-from tests.browser import Visit, browser, visits
+from tests.browser import Visit
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "visits"]
 
 PASSWORD = "sunny-meadow-42"
 # A development server makes another key at each start; with this one it stays the same.

@@ -13,7 +13,6 @@ import pytest
 import course
 from course import processes
 from course.processes import listening
-from tests.browser import browser  # noqa: F401 - a fixture
 from tools.player import matching as play_compare
 from tools.player import player
 from tools.player.edits import with_wrong

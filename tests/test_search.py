@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 import course
-from tests.browser import Visit, browser, needs, visits
+from tests.browser import Visit, needs
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "visits"]
 
 WS = "ws://127.0.0.1:8000/ws/notifications/"
 # What programs print, whole lines as people copy them, and the entry of docs/fix/ about it.
