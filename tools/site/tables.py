@@ -52,7 +52,7 @@ def events(directive: Directive, page: Page) -> list[str]:
         ),
     )
     own = table(
-        ["`type`", "beside it", "sent", "since"],
+        ["`type`", "other keys", "sent", "since"],
         (
             [*_described(frame), _first_step(frame.kind)]
             for frame in contract.FRAMES.values()

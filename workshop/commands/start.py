@@ -111,8 +111,8 @@ def screen(
     if live and live.network_address:
         lines += [
             f"  on your network: {live.network_address}",
-            "  Warning: everybody on the network can read what the checks find, with the lines",
-            "  of your code that it names. Checks can be started from this machine only.",
+            "  Warning: everybody on the network can read what the checks find, including the",
+            "  lines of your code that they quote. Only this machine can start a check.",
             *qr_code(live.network_address, colour=colour),
         ]
     return [*lines, f"  all commands: {COMMAND} --help", ""]
