@@ -557,7 +557,7 @@ def test_settings_are_those_of_the_last_step() -> None:
     """Each variable with its default, what production demands, and what Render gives."""
     text = made("@settings")
 
-    assert "| `DEBUG` | `true` | may be left out | `false` | step 0 |" in text
+    assert "| `DEBUG` | `true` | set it to `false` | `false` | step 0 |" in text
     assert "| `REDIS_URL` | none | Needed. With DEBUG off, set it to the address of" in text
     assert "| from `numeneon-database` | step 0 |" in text
     assert "| generated |" in text

@@ -197,10 +197,10 @@ POST /api/orders/<number>/cancel/ | Cancel an order. | reason | token
 GET /api/orders/late/ | List the orders that are late. | - | free
 POST /api/orders/<number>/again/ | Order the same again. | - | token
 GET /api/ | The default basic root view for DefaultRouter | - | token
-GET /api/customers/<name>/ | One customer. Answers 200, or 404 for a stranger. | - | token
-PATCH /api/customers/<name>/ | One customer. Answers 200. | email, phone | token
+GET /api/customers/<name>/ | One customer. Returns 200, or 404 for a stranger. | - | token
+PATCH /api/customers/<name>/ | One customer. Returns 200. | email, phone | token
 POST /api/customers/<name>/greet/ | Greet a customer. | words | free
-GET /status/<part>/ | Answers 200; 503 if it is out of order. | - | free
+GET /status/<part>/ | Returns 200; 503 if it is out of order. | - | free
 GET /contact/ | Write to us. | - | free
 POST /contact/ | Write to us. | text | free
 POST /api/verify/ | Takes a token and indicates if it is valid. | token | free

@@ -116,7 +116,7 @@ def _changed_model(harness: Harness, log: str) -> Place | None:
 
 @item("rest.signup", needs=["rest.migrates"])
 def signup_makes_a_user(harness: Harness) -> None:
-    """Signing up answers 201 with the new user and without the password."""
+    """Signing up returns 201 with the new user and without the password."""
     body = {
         "username": "erin",
         "email": "erin@example.com",

@@ -97,7 +97,7 @@ def _own_file(harness: Harness, file: str | None) -> str | None:
 
 @item("install.requirements")
 def requirements_name_them(harness: Harness) -> None:
-    """A fresh install gets all three: the requirements list them, in supported versions."""
+    """A fresh install gets all three packages, in supported versions."""
     found = requirements.listings(harness.project)
     _must_be_readable(harness, bool(found))
     if not found:

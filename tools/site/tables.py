@@ -16,9 +16,8 @@ from checks.items import Item, items_of
 from course import Step, contract
 from course.contract import Frame
 from course.files import files_of
-from tools.site.backend import last_backend
+from tools.site.backend import Setting, last_backend
 from tools.site.differences import is_test, text_of
-from tools.site.introspection import Variable
 from tools.site.listings import Page
 from tools.site.pages import Directive
 from workshop import cli
@@ -30,12 +29,17 @@ class NoDefinition(LookupError):
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A Markdown table. Raises NoDefinition if it has no row."""
-    lines = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = [[_cell(text) for text in row] for row in rows]
     if not lines:
         raise NoDefinition(f"the table of {', '.join(head)} has no row")
     return [
         "| " + " | ".join(row) + " |" for row in [list(head), ["---"] * len(head), *lines]
     ]
+
+
+def _cell(text: str) -> str:
+    """Text for a cell: a pipe would end it, except in code, where a backslash would show."""
+    return re.sub(r"(`[^`]*`)|\|", lambda found: found[1] or "\\|", text)
 
 
 def events(directive: Directive, page: Page) -> list[str]:
@@ -48,7 +52,7 @@ def events(directive: Directive, page: Page) -> list[str]:
         ),
     )
     own = table(
-        ["`type`", "beside it", "sent", "since"],
+        ["`type`", "other keys", "sent", "since"],
         (
             [*_described(frame), _first_step(frame.kind)]
             for frame in contract.FRAMES.values()
@@ -100,7 +104,7 @@ def close_codes(directive: Directive, page: Page) -> list[str]:
 def endpoints(directive: Directive, page: Page) -> list[str]:
     """Every address of the REST API."""
     return table(
-        ["method", "address", "what it does", "body", "token"],
+        ["method", "path", "what it does", "body", "token"],
         (
             [
                 point.method,
@@ -122,8 +126,8 @@ def settings(directive: Directive, page: Page) -> list[str]:
             [
                 _code(setting.variable.name),
                 _code(setting.variable.default) if setting.variable.default else "none",
-                _in_production(setting.variable),
-                setting.render or "not set by us",
+                _in_production(setting),
+                setting.render or "not in `render.yaml`",
                 f"step {course.steps()[setting.since].number}",
             ]
             for setting in last_backend().settings
@@ -131,10 +135,12 @@ def settings(directive: Directive, page: Page) -> list[str]:
     )
 
 
-def _in_production(variable: Variable) -> str:
+def _in_production(setting: Setting) -> str:
     """Whether production needs a variable, in the words of the settings that lack it."""
+    variable = setting.variable
     if not variable.demanded:
-        return "may be left out"
+        # render.yaml sets what is not demanded only where the default is for development.
+        return f"set it to {setting.render}" if setting.render else "optional"
     said = variable.demanded.removeprefix(f"{variable.name} is not set. ")
     return f"Needed. {_sentence(said)}"
 
@@ -159,11 +165,14 @@ def _command(name: str, parser: argparse.ArgumentParser) -> list[str]:
     # argparse doubles the sign that it formats with
     about = (parser.description or "").replace("%%", "%")
     rows = [
-        [_code(_spelling(action)), (action.help or "").replace("%%", "%") or "required"]
+        [
+            _code(_spelling(action)),
+            (action.help or "").replace("%%", "%") or _needed(action),
+        ]
         for action in parser._actions
         if not isinstance(action, argparse._HelpAction)
     ]
-    takes = table(["takes", "meaning"], rows) if rows else []
+    takes = table(["argument", "meaning"], rows) if rows else []
     return [_spelled_out(about), "", *takes]
 
 
@@ -176,6 +185,11 @@ def _spelling(action: argparse.Action) -> str:
     return {"?": f"[{metavar}]", "*": f"[{metavar}...]", "...": f"[{metavar}...]"}.get(
         str(action.nargs), metavar
     )
+
+
+def _needed(action: argparse.Action) -> str:
+    """What there is to say about an argument without a help text."""
+    return "optional" if _spelling(action).startswith("[") else "required"
 
 
 def _spelled_out(text: str) -> str:

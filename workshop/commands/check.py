@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from checks.results import ItemResult, Report
 
 
-HELP = "check your project with a step's checklist"
+HELP = "check your project against a step's checklist"
 MORE = (
     "With --url it checks a live deployment instead, with two accounts that exist there. "
-    "They may also come from the variables NUMENEON_LOGIN_1 and NUMENEON_LOGIN_2 "
-    "(EMAIL:PASSWORD), which keeps passwords out of the shell's history; a password that "
-    "is left out is asked for."
+    "They can also be given in the variables NUMENEON_LOGIN_1 and NUMENEON_LOGIN_2 "
+    "(EMAIL:PASSWORD), which keeps passwords out of the shell's history. You are prompted "
+    "for a password that you leave out."
 )
 
 

@@ -215,7 +215,7 @@ def _postgres(home: Home) -> Finding:
         "PostgreSQL",
         server is not None,
         f"{server} ({_version([str(server), '--version'])})" if server else "not found",
-        "items that start your project the way a host does; everything else works without it",
+        "items that start your project as a cloud host does; everything else works without it",
         f"Install it: {remedy}",
     )
 
@@ -226,7 +226,7 @@ def _git(home: Home) -> Finding:
         "Git",
         path is not None,
         f"{path} ({_version([path, '--version'])})" if path else "not found",
-        "putting your project on a host, and for maintainers",
+        "deploying your project, and for maintainers",
         "Install it from https://git-scm.com/downloads",
     )
 

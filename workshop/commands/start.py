@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host",
         metavar="ADDRESS",
-        help="show the pages on the network too (default: on this machine only)",
+        help="let other machines on the network open the pages too (default: this machine only)",
     )
     # `run --port` is another option: the name keeps argparse from mixing them up.
     parser.add_argument(
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="pages_port",
         type=int,
         metavar="PORT",
-        help="where the pages are served (default: the last one, at first 8765)",
+        help="the port of the pages (default: the one used last time, initially 8765)",
     )
 
 
@@ -111,8 +111,8 @@ def screen(
     if live and live.network_address:
         lines += [
             f"  on your network: {live.network_address}",
-            "  Warning: everybody on the network can read what the checks find, with the lines",
-            "  of your code that it names. Checks can be started from this machine only.",
+            "  Warning: everybody on the network can read what the checks find, including the",
+            "  lines of your code that they quote. Only this machine can start a check.",
             *qr_code(live.network_address, colour=colour),
         ]
     return [*lines, f"  all commands: {COMMAND} --help", ""]

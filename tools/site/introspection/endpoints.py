@@ -284,6 +284,6 @@ def _first_sentence(text: str) -> str:
 
 
 def _answers(text: str) -> str:
-    """A docstring for those who send requests: `Called for GET: 200` is `Answers 200`."""
-    text = re.sub(r"^Called for [A-Z]+: ", "Answers ", text)
-    return re.sub(r"^Called for /\S*: ", "Answers 200; ", text)
+    """A docstring for those who send requests: `Called for GET: 200` is `Returns 200`."""
+    text = re.sub(r"^Called for [A-Z]+: ", "Returns ", text)
+    return re.sub(r"^Called for /\S*: ", "Returns 200; ", text)

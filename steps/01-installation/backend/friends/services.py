@@ -12,7 +12,7 @@ class AlreadyConnected(Exception):
 
 
 def send_request(*, from_user, to_user):
-    """Ask somebody to be friends."""
+    """Send a friend request."""
     try:
         with transaction.atomic():
             return Friendship.objects.create(from_user=from_user, to_user=to_user)
@@ -22,7 +22,7 @@ def send_request(*, from_user, to_user):
 
 @transaction.atomic
 def accept_request(*, request_id, receiver):
-    """Become friends with the one who asked."""
+    """Accept a friend request."""
     # Locked, so that of two simultaneous answers only one finds the request.
     requests = Friendship.objects.requests_to(receiver).select_for_update(of=("self",))
     friendship = get_object_or_404(requests, pk=request_id)
@@ -32,7 +32,7 @@ def accept_request(*, request_id, receiver):
 
 
 def decline_request(*, request_id, receiver):
-    """Turn down the one who asked. Return whether there was a request."""
+    """Decline a friend request. Return whether there was one."""
     requests = Friendship.objects.requests_to(receiver).filter(pk=request_id)
     deleted, _ = requests.delete()
     return bool(deleted)

@@ -28,7 +28,7 @@ class MessageListView(generics.ListCreateAPIView):
 
 
 class ConversationListView(generics.ListAPIView):
-    """List those one has written with, the latest first."""
+    """List the user's conversations, the latest first."""
 
     serializer_class = ConversationSerializer
 

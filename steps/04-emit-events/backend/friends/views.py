@@ -21,7 +21,7 @@ def deleted_or_404(deleted):
 
 
 class FriendListView(generics.ListAPIView):
-    """List one's friends."""
+    """List the user's friends."""
 
     serializer_class = UserSerializer
 
@@ -32,7 +32,7 @@ class FriendListView(generics.ListAPIView):
 
 
 class RequestListView(generics.ListAPIView):
-    """List the requests that wait for one's answer."""
+    """List the friend requests that the user has not answered."""
 
     serializer_class = IncomingRequestSerializer
 
@@ -42,10 +42,10 @@ class RequestListView(generics.ListAPIView):
 
 
 class SendRequestView(APIView):
-    """Ask somebody to be friends."""
+    """Send a friend request."""
 
     def post(self, request, user_id):
-        """Called for POST: 201, or 400 for oneself, 404 for nobody, 409 if known."""
+        """Called for POST: 201; 400 for yourself, 404 if unknown, 409 if repeated."""
         to_user = get_object_or_404(User, pk=user_id, is_active=True)
         if to_user == request.user:
             refusal = {"detail": "You cannot send a friend request to yourself."}
@@ -60,10 +60,10 @@ class SendRequestView(APIView):
 
 
 class AcceptRequestView(APIView):
-    """Say yes to a request."""
+    """Accept a friend request."""
 
     def post(self, request, request_id):
-        """Called for POST: 200, or 404 for a request that is not ours to answer."""
+        """Called for POST: 200, or 404 if the user has received no such request."""
         friendship = services.accept_request(
             request_id=request_id, receiver=request.user
         )
@@ -71,10 +71,10 @@ class AcceptRequestView(APIView):
 
 
 class DeclineRequestView(APIView):
-    """Say no to a request."""
+    """Decline a friend request."""
 
     def post(self, request, request_id):
-        """Called for POST: 204, or 404 for a request that is not ours to answer."""
+        """Called for POST: 204, or 404 if the user has received no such request."""
         return deleted_or_404(
             services.decline_request(request_id=request_id, receiver=request.user)
         )

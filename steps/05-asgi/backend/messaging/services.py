@@ -12,5 +12,5 @@ def send_message(*, sender, receiver, content):
 
 
 def mark_read(*, reader, partner):
-    """Mark what the partner wrote as read. Return how many messages that were."""
+    """Mark the messages of the partner as read. Return how many were unread."""
     return Message.objects.unread_from(partner, reader).update(is_read=True)
