@@ -309,10 +309,12 @@ def test_no_page_is_out_of_reach(
     """axe finds nothing serious on any page; no page complains or loads from elsewhere."""
     axe = needs("axe_playwright_python.sync_playwright").Axe()
     seen = visits(color_scheme=scheme)
+    # The other theme has the same elements in other colours.
+    rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else None
     found = []
     for address in pages(plain, copy):
         seen.page.goto(address)
-        for broken in axe.run(seen.page).response["violations"]:
+        for broken in axe.run(seen.page, options=rules).response["violations"]:
             if broken["impact"] in {"serious", "critical"}:
                 where = [node["target"] for node in broken["nodes"]][:3]
                 found.append(f"{urlsplit(address).path}: {broken['id']} {where}")
@@ -543,7 +545,8 @@ def test_differences_without_scripts(plain: str, visits: Callable[..., Visit]) -
 
     assert seen.page.locator("details.pair").count() == len(course.steps()) - 1
     seen.page.locator(f"[id='{pair}'] > summary").click()
-    assert "WebsocketDenier" in seen.page.locator(f"[id='{pair}'] pre").first.inner_text()
+    changes = seen.page.locator(f"[id='{pair}'] pre").all_inner_texts()
+    assert any("AllowedHostsOriginValidator" in change for change in changes)
 
 
 def test_search_by_keyboard(plain: str, visits: Callable[..., Visit]) -> None:
