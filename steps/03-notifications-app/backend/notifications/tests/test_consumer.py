@@ -87,7 +87,7 @@ async def test_json_is_ignored(content):
 
 
 async def test_closed_socket_has_left_its_group():
-    """A closed socket is in no group any more."""
+    """A closed socket is no longer in any group."""
     async with greeted(socket_for(User(pk=7))):
         assert get_channel_layer().groups["user_7"]
 
