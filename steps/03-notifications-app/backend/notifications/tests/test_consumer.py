@@ -50,7 +50,7 @@ async def test_stranger_is_told_4401(offer):
 
 @pytest.mark.parametrize("path", ["/ws/notifications/", "/ws/notifications"])
 async def test_last_slash_is_optional(path):
-    """The address works with and without its last slash."""
+    """The URL works with and without its trailing slash."""
     async with greeted(socket_for(User(pk=7), path)) as socket:
         assert await socket.receive_nothing()
 
