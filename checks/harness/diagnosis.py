@@ -153,7 +153,7 @@ def wrong_group(stage: Stage, socket: Socket, journal: Journal) -> Cause | None:
     joined, sent = told["groups"], journal.groups
     if not joined:
         return Cause(
-            "the socket is in no group of the channel layer",
+            "the socket is not in any group of the channel layer",
             stage.place("consumer"),
             "join one in connect(), before accept(): "
             "await self.channel_layer.group_add(group, self.channel_name)",

@@ -38,7 +38,7 @@ Arrivals = AbstractContextManager[list[Arrival]]
 
 def stage_of(harness: Harness) -> Stage:
     """The project's middleware, routes and consumer on a server of their own, made once."""
-    name = "the project's WebSocket side under daphne"
+    name = "the project's WebSocket code under Daphne"
     return harness.once("stage", lambda: stage_with(harness, name))
 
 

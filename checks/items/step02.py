@@ -23,7 +23,7 @@ def _load(harness: Harness) -> Any:
     except NotYet as error:
         raise NotYet(
             error.found,
-            expected="Django sets itself up: it can import every app of INSTALLED_APPS",
+            expected="Django starts: every app in INSTALLED_APPS can be imported",
             look_at=error.look_at or harness.project.setting("INSTALLED_APPS"),
             todo=error.todo,
         ) from error

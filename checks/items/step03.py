@@ -66,7 +66,7 @@ def app_is_installed(harness: Harness) -> None:
         )
     what = stage.found[part]["name"] if part else "the folder notifications"
     raise NotYet(
-        f"{what} is in no installed app",
+        f"{what} is not in an installed app",
         expected='the app that holds it, "notifications", is in INSTALLED_APPS',
         look_at=Place(settings, symbol="INSTALLED_APPS"),
     )
@@ -106,7 +106,7 @@ def expect_route(stage: Stage) -> None:
     """The project has a consumer, and patterns that lead to one."""
     if not stage.found["consumer"]:
         raise NotYet(
-            "no module of the project has a Channels consumer",
+            "no module of the project defines a Channels consumer",
             expected="a class NotificationConsumer, in notifications/consumers.py",
             todo="write it as in part 1 of the step",
         )
@@ -249,7 +249,7 @@ def inactive_user_is_anonymous(harness: Harness) -> None:
     [idle] = people(stage, "idle")
     expect_user(stage, idle, "before the user is deactivated")
     stage.control("change", id=idle.id, is_active=False)
-    expect_shut_out(stage, idle.access, "with the token of a user whose is_active is off")
+    expect_shut_out(stage, idle.access, "with the token of a user whose is_active is False")
 
 
 @item("middleware.concurrent", needs=["middleware.valid-token"])
@@ -325,7 +325,7 @@ def longer_paths_lead_elsewhere(harness: Harness) -> None:
                 expected="no pattern matches this path",
                 look_at=stage.place("routes"),
                 todo="end the regular expression with `$`: without it the pattern matches "
-                "whatever begins like it",
+                "every path that begins with it",
             )
 
 
@@ -408,7 +408,7 @@ def notification_arrives(harness: Harness) -> None:
                 socket,
                 journal,
                 expected='after the greeting {"type": "new_message", "data": {...}}, the data '
-                "as they were given",
+                "as given",
                 part="sender" if frame is None else "consumer",
             )
 
@@ -442,8 +442,8 @@ def command_can_send(harness: Harness) -> None:
     elif cause := diagnosis.unfinished(stage, told["unfinished"], told["journal"]):
         found, place, todo = f"{found}\n{cause.text}", cause.place, cause.todo
     raise NotYet(
-        f"send_notification() called from plain code: {found}",
-        expected="what it sends has been sent when it returns",
+        f"send_notification() called in a management command: {found}",
+        expected="the event has been sent by the time send_notification() returns",
         look_at=place,
         todo=todo,
     )
@@ -478,8 +478,8 @@ def all_sockets_of_one_user(harness: Harness) -> None:
         first, second, others = map(_count, listeners.received())
     if (first, second, others) != (1, 1, 0):
         raise NotYet(
-            f"alice's first socket got {first}, her second {second}, bob's {others} of one "
-            "notification for alice",
+            f"one notification for alice: her first socket got {first}, her second {second}, "
+            f"bob's {others}",
             expected="1, 1 and 0",
             look_at=stage.place("consumer"),
         )
@@ -534,9 +534,9 @@ def expect_still_heard(stage: Stage, others: Listeners) -> None:
         leaving = ("disconnect", "websocket_disconnect")
         raise NotYet(
             f"alice closed one of two windows; after that {news.found}",
-            expected="her other window and those of others stay in their groups",
+            expected="her other socket and the sockets of other users stay in their groups",
             look_at=method_of(stage.harness.project, consumer, *leaving),
-            todo="take only this socket out of its group: "
+            todo="remove only this socket from its group: "
             "await self.channel_layer.group_discard(group, self.channel_name)",
         ) from news
 
@@ -614,9 +614,13 @@ def expect_not_called(
         [(_, socket)] = listeners.sockets
         socket.send(call)
         try:
-            got = "an event that it made itself" if made in listeners.received()[0] else ""
+            got = (
+                "an event made from its own frame"
+                if made in listeners.received()[0]
+                else ""
+            )
         except NotYet:
-            got = "no notification any more"
+            got = "no further notification"
         # What a project refuses with a code of its own is not called either.
         if not got or (socket.close_code or 0) >= _OWN_CODES:
             return
@@ -627,14 +631,14 @@ def expect_not_called(
         part="consumer",
         socket=socket,
         place=dispatching_line(stage.harness.project, consumer),
-        todo='compare the "type" of a client with the ones that you know; no text of a '
-        "client's may choose a method",
+        todo='compare the "type" in a client\'s frame with the ones that you know; text from a '
+        "client must never choose a method",
     )
 
 
 @item("notify.only-named", needs=["consumer.all-sockets"])
 def only_the_named_users(harness: Harness) -> None:
-    """`send_notification()` reaches the users it is given, perhaps none, and nobody else."""
+    """`send_notification()` reaches exactly the users it is given, even when there are none."""
     stage = stage_of(harness)
     alice, bob, carol = people(stage, "alice", "bob", "carol")
     for named in ((alice, carol), (bob, carol), ()):
@@ -643,7 +647,7 @@ def only_the_named_users(harness: Harness) -> None:
             counts = [_count(frames) for frames in listeners.received()]
         if counts != [int(person in named) for person in (alice, bob, carol)]:
             raise NotYet(
-                f"for {', '.join(p.username for p in named) or 'nobody'}: alice, bob and carol "
+                f"sent to {', '.join(p.username for p in named) or 'nobody'}: alice, bob and carol "
                 f"got {counts[0]}, {counts[1]} and {counts[2]} frames",
                 expected="one for each of those named, none for the others",
                 look_at=stage.place("sender"),

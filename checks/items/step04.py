@@ -141,7 +141,7 @@ def expect_event(
             shorten(event, 500) if wanted else f"nothing: {person.username} is {reason}"
         )
         raise NotYet(
-            f"after {deed.answer.request} {person.username} got {got}"
+            f"after {deed.answer.request}, {person.username} got {got}"
             + (f"\n{'; '.join(trouble)}" if wanted else ""),
             expected=expected,
             look_at=_place_of_wrong(deed, frames, kind),
@@ -170,7 +170,7 @@ def unheard(deed: Deed, person: Person, event: dict[str, Any]) -> NotYet:
     cause = _cause_of_silence(deed, event["type"])
     words = f"\n{cause.text}" if cause.text else ""
     news = NotYet(
-        f"after {deed.answer.request} {person.username} got nothing{words}",
+        f"after {deed.answer.request}, {person.username} got nothing{words}",
         expected=shorten(event, 500),
         look_at=cause.place,
         todo=cause.todo,
@@ -186,7 +186,7 @@ def _cause_of_silence(deed: Deed, kind: str) -> Cause:
     if cause := diagnosis.logged_error(stage, journal):
         return _as_callers(stage, cause, home)
     if home is None:
-        text = f'no line of the project names "{kind}"'
+        text = f'no line of the project contains "{kind}"'
         return Cause(text, None, "send it where the change is saved, as on the page")
     if uncalled := diagnosis.uncalled_function(stage, kind):
         text = f"no line of the project calls {uncalled.symbol}()"
@@ -202,7 +202,7 @@ def _as_callers(stage: Stage, cause: Cause, home: Place | None) -> Cause:
     """An error inside send_notification(), which works, comes from what it was given."""
     sender = stage.place("sender")
     if cause.place and sender and cause.place.file == sender.file:
-        todo = f"{sender.symbol}() takes a list of ids, and data that JSON can express"
+        todo = f"{sender.symbol}() takes a list of ids, and data that can be serialized as JSON"
         return Cause(cause.text, home or cause.place, todo)
     return cause
 
@@ -264,7 +264,7 @@ def _waiting(stage: Stage) -> list[Person]:
 
     def make() -> list[Person]:
         [author, *_] = _friends(stage)
-        invited, hopeful = people(stage, "invited", "hopeful")
+        invited, hopeful = people(stage, "pending_receiver", "pending_sender")
         done(ask(stage, author, invited.id), 201)
         done(ask(stage, hopeful, author.id), 201)
         return [invited, hopeful]
@@ -276,7 +276,8 @@ def _friends(stage: Stage) -> list[Person]:
     """An author and two friends: one the author had asked, one who had asked the author."""
 
     def make() -> list[Person]:
-        author, asked, asking = people(stage, "author", "asked", "asking")
+        names = ("author", "friend_who_accepted", "friend_who_requested")
+        author, asked, asking = people(stage, *names)
         make_friends(stage, author, asked)
         make_friends(stage, asking, author)
         return [author, asked, asking]
@@ -483,7 +484,7 @@ def expect_same(usual: Answer, deed: Deed) -> None:
     sends = diagnosis.sending_line(deed.stage, deed.journal)
     raise NotYet(
         str(answer) + (f"\nthe server's error: {answer.error}" if answer.error else ""),
-        expected=f"{usual.status} as with the layer up; the event is dropped and logged",
+        expected=f"{usual.status} as with the layer up; the event is lost, and the error is logged",
         look_at=waits or sends or answer.place,
         todo="transaction.on_commit(..., robust=True), or catch and log the error inside the "
         "function that on_commit() calls",

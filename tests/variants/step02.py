@@ -8,7 +8,7 @@ SETTINGS = "backend/numeneon/settings.py"
 PACKAGE = "backend/numeneon/settings"
 ASGI = "backend/numeneon/asgi.py"
 DAPHNE = """\
-    # First, because its runserver has to take the place of staticfiles' own.
+    # First, so that its runserver command replaces the one of staticfiles.
     "daphne",
 """
 CHANNELS = '    "channels",\n'

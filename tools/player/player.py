@@ -468,6 +468,8 @@ class Player:
         if self._windows is None:
             self.score.unplayed.append((fence.line, self._why_not))
             return
+        if "page" in how.values:
+            self._windows.open(window, how.values["page"])
         if "sees" in how.words:
             came = self._windows.seen(window, fence.lines)
             what = f"the window {window!r} does not show what the page says"

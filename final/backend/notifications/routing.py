@@ -1,4 +1,4 @@
-"""WebSocket addresses: what urls.py is for HTTP."""
+"""WebSocket URL patterns: what urls.py is for HTTP."""
 
 from channels.security.websocket import WebsocketDenier
 from django.urls import re_path
@@ -6,7 +6,7 @@ from django.urls import re_path
 from notifications.consumers import NotificationConsumer
 
 websocket_urlpatterns = [
-    # The last slash is optional: unlike HTTP, a WebSocket cannot be redirected to it.
+    # The trailing slash is optional: unlike HTTP, a WebSocket cannot be redirected.
     re_path(r"^ws/notifications/?$", NotificationConsumer.as_asgi()),
     # Any other address is refused with HTTP 403; without this, it is an exception.
     re_path(r"", WebsocketDenier.as_asgi()),

@@ -44,7 +44,7 @@ if os.environ.get("RENDER_EXTERNAL_HOSTNAME"):
 # Apps
 
 INSTALLED_APPS = [
-    # First, because its runserver has to take the place of staticfiles' own.
+    # First, so that its runserver command replaces the one of staticfiles.
     "daphne",
     "django.contrib.admin",
     "django.contrib.auth",

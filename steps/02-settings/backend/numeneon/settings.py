@@ -36,7 +36,7 @@ ALLOWED_HOSTS = [
 # Apps
 
 INSTALLED_APPS = [
-    # First, because its runserver has to take the place of staticfiles' own.
+    # First, so that its runserver command replaces the one of staticfiles.
     "daphne",
     "django.contrib.admin",
     "django.contrib.auth",

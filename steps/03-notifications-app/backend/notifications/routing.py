@@ -1,10 +1,10 @@
-"""WebSocket addresses: what urls.py is for HTTP."""
+"""WebSocket URL patterns: what urls.py is for HTTP."""
 
 from django.urls import re_path
 
 from notifications.consumers import NotificationConsumer
 
 websocket_urlpatterns = [
-    # The last slash is optional: unlike HTTP, a WebSocket cannot be redirected to it.
+    # The trailing slash is optional: unlike HTTP, a WebSocket cannot be redirected.
     re_path(r"^ws/notifications/?$", NotificationConsumer.as_asgi()),
 ]

@@ -12,7 +12,7 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
     group = None
 
     async def connect(self):
-        """Called when a client asks for a socket, before it is open."""
+        """Called when a client wants to connect, before the socket is open."""
         user = self.scope["user"]
         if not user.is_authenticated:
             # A close before accept() reaches the browser as 1006, not as our code.
@@ -40,7 +40,7 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
         try:
             await self.decode_json(text_data or "")
         except (ValueError, RecursionError):
-            # An exception that leaves this method would close the socket.
+            # An uncaught exception would close the socket.
             error = {"type": "error", "message": "Send JSON in a text frame."}
             await self.send_json(error)
 
@@ -49,5 +49,5 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
         await self.send_json(event["payload"])
 
     def chosen_subprotocol(self):
-        """Return the answer to the client's offer: a browser fails without one."""
+        """Return the subprotocol to accept: without one, a browser that offered some fails."""
         return SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None

@@ -20,7 +20,7 @@ def user_group(user_id):
 def send_notification(*, user_ids, kind, data):
     """Send an event to every open socket of these users, from synchronous code."""
     event = {"type": "notify", "payload": {"type": kind, "data": data}}
-    # One crossing into async code for all: each one may cost a new event loop.
+    # One call of async_to_sync for all users: each may start a new event loop.
     async_to_sync(send_to_groups)({user_group(pk) for pk in user_ids}, event)
 
 
@@ -38,6 +38,6 @@ async def send_to_groups(groups, event):
     """Put one event into each of these groups."""
     layer = get_channel_layer()
     for group in groups:
-        # A layer that hangs makes senders queue up: without this, their waits add up.
+        # Without a timeout, a layer that hangs would block the code that sends.
         async with asyncio.timeout(SEND_TIMEOUT):
             await layer.group_send(group, event)

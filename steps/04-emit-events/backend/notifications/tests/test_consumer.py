@@ -50,7 +50,7 @@ async def test_stranger_is_told_4401(offer):
 
 @pytest.mark.parametrize("path", ["/ws/notifications/", "/ws/notifications"])
 async def test_last_slash_is_optional(path):
-    """The address works with and without its last slash."""
+    """The URL works with and without its trailing slash."""
     async with greeted(socket_for(User(pk=7), path)) as socket:
         assert await socket.receive_nothing()
 
@@ -87,7 +87,7 @@ async def test_json_is_ignored(content):
 
 
 async def test_closed_socket_has_left_its_group():
-    """A closed socket is in no group any more."""
+    """A closed socket is no longer in any group."""
     async with greeted(socket_for(User(pk=7))):
         assert get_channel_layer().groups["user_7"]
 
