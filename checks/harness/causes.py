@@ -189,7 +189,7 @@ def _misspelt(text: Text, line: str, project: Project) -> Cause:
     if len(text.pieces) > 1:
         both = " and ".join(f'"{piece}"' for piece in text.pieces)
         return Cause(
-            f'{both} are read as one text, "{text.value}"',
+            f'{both} are read as one string, "{text.value}"',
             place,
             f"add a comma at the end of line {text.line}",
         )
