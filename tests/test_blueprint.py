@@ -33,13 +33,17 @@ def load(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("plan: free  # sleeps", "plan: nano  # sleeps", "`plan: nano` is not known here"),
+        ("plan: free  # spins", "plan: nano  # spins", "`plan: nano` is not known here"),
         (
             "    healthCheckPath:",
             "    shutdownStyle: x\n    healthCheckPath:",
             "shutdownStyle",
         ),
-        ("runtime: python", "runtime: python\n    region: frankfrut", "`frankfurt` meant"),
+        (
+            "runtime: python",
+            "runtime: python\n    region: frankfrut",
+            "did you mean `frankfurt`?",
+        ),
         ("- key: DEBUG", "- key: NOTHING\n      - key: DEBUG", "from nothing"),
     ],
 )
@@ -54,14 +58,14 @@ def test_what_is_unknown_is_a_remark(load, old, new, said):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("buildCommand:", "build_command:", "is `buildCommand` meant?"),
-        ("startCommand:", "startComand:", "is `startCommand` meant?"),
-        ("generateValue:", "generatedValue:", "is `generateValue` meant?"),
+        ("buildCommand:", "build_command:", "did you mean `buildCommand`?"),
+        ("startCommand:", "startComand:", "did you mean `startCommand`?"),
+        ("generateValue:", "generatedValue:", "did you mean `generateValue`?"),
         ("runtime: python", "branch: main", "has no `runtime`"),
-        ("runtime: python", "runtime: pyhton", "is `python` meant?"),
-        ("type: web", "type: [web]", "`type` is a list, not a text"),
+        ("runtime: python", "runtime: pyhton", "did you mean `python`?"),
+        ("type: web", "type: [web]", "`type` is a list, not a string"),
         ("    maxShutdownDelaySeconds: 30", "    rootDir: 5", "`rootDir` is a number"),
-        ('value: "false"', "value:", "empty, not a text"),
+        ('value: "false"', "value:", "empty, not a string"),
         ("healthCheckPath: /healthz/", "healthCheckPath: /a b", "is not a path"),
     ],
 )

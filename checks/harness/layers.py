@@ -74,8 +74,8 @@ def judge_hosts(harness: Harness, config: dict[str, Any]) -> None:
         return
     wrong = next((key for key in keys if key.lower() in ("hosts", "host", "url")), None)
     if hosts is not None:
-        found, key = f'{where}["hosts"] is one {hosts}', "hosts"
-        todo = "put it between brackets: [redis_url]"
+        found, key = f'{where}["hosts"] is a {hosts}', "hosts"
+        todo = "put it in a list: [redis_url]"
     elif wrong:
         found, key = (
             f'{where} has the key "{wrong}", which channels-redis does not know',

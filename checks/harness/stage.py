@@ -166,7 +166,7 @@ class Stage:
             if said(socket).get("id") == person.id:
                 self.server.way = way
                 return None
-            seen.append((f"{person.username}'s token by {way}: {socket}", socket))
+            seen.append((f"{person.username}'s token in the {way}: {socket}", socket))
         _, telling = next((pair for pair in seen if self.errors_of(pair[1])), seen[0])
         return self.news(
             "\n".join(words for words, _ in seen),

@@ -62,7 +62,7 @@ def imports_come_after_setup(harness: Harness) -> None:
         return
     cause = import_order(harness.project, crash.log)
     raise NotYet(
-        f"importing {harness.project.asgi} in a fresh process stopped: {crash.found}",
+        f"importing {harness.project.asgi} in a fresh process failed: {crash.found}",
         expected="os.environ.setdefault(), then get_asgi_application(), then the other imports",
         look_at=cause.place,
         todo=cause.todo,
@@ -124,7 +124,7 @@ def _not_greeted(
 ) -> NotYet:
     """What came instead of the greeting, and the line that has to change where it is known."""
     own = [socket for socket in seen if socket.origin == server.origin]
-    found = [f"token by {socket.way}: {socket}" for socket in own]
+    found = [f"token in the {socket.way}: {socket}" for socket in own]
     if others := [str(socket.origin) for socket in seen if socket not in own]:
         found.append(f"the same with Origin {', '.join(dict.fromkeys(others))}")
     error, place = server.error_of(seen[0])
@@ -331,7 +331,7 @@ def _foreign_news(harness: Harness, foreign: Socket, what: str) -> NotYet:
             "every site",
             expected=expected,
             look_at=harness.project.setting("ALLOWED_HOSTS"),
-            todo='name your hosts in ALLOWED_HOSTS instead of "*"',
+            todo='list your hosts in ALLOWED_HOSTS instead of "*"',
         )
     if not foreign.greeted:
         todo = "check the origin first, before the middleware that reads tokens answers"

@@ -221,7 +221,7 @@ def no_start_without_database(harness: Harness) -> None:
 
 @item("deploy.needs-redis", needs=["deploy.check"], parallel=True)
 def no_start_without_redis_url(harness: Harness) -> None:
-    """Without the variable of its Redis the server refuses to start and says what is missing."""
+    """Without its Redis variable the server refuses to start and says what is missing."""
     _first_in_production(harness)
     _must_refuse(harness, production(harness).redis_variable())
 
@@ -478,7 +478,7 @@ def _open_to_others(port: int) -> bool:
 
 @item("deploy.crosses", needs=["deploy.https"], prefetch=[_second])
 def event_crosses_processes(harness: Harness) -> None:
-    """A user connected to one process gets an event caused in another."""
+    """A user connected to one process gets an event triggered in another."""
     first, second = _first(harness), _second(harness)
     alice, bob = signed_up(harness, first, "alice"), signed_up(harness, second, "bob")
     with _greeted(harness, first, alice) as socket:
@@ -488,7 +488,7 @@ def event_crosses_processes(harness: Harness) -> None:
 
 @item("deploy.other-sites", needs=["deploy.crosses"])
 def other_sites_are_refused(harness: Harness) -> None:
-    """A page of another site on onrender.com cannot open a socket, a page of this one can."""
+    """A page of another site on onrender.com cannot open a socket, but a page of this one can."""
     server = _first(harness)
     alice = signed_up(harness, server, "alice")
     _greeted(harness, server, alice).close()
@@ -790,7 +790,7 @@ def _live_socket(harness: Harness) -> Socket:
         socket = remote.socket(person.access, way=way)
         if socket.event(GREETING):
             return socket
-        seen.append(f"token by {way}: {socket}")
+        seen.append(f"token in the {way}: {socket}")
         socket.close()
     raise NotYet("\n".join(seen), expected="a connection_established frame")
 

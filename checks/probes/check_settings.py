@@ -74,7 +74,7 @@ def layer_config():
         entry = settings.CHANNEL_LAYERS["default"]
         config = entry.get("CONFIG") or {}
         hosts = config.get("hosts")
-        kind = "text" if isinstance(hosts, (str, bytes)) else type(hosts).__name__
+        kind = "string" if isinstance(hosts, (str, bytes)) else type(hosts).__name__
         backend = entry.get("BACKEND")
         return {
             "backend": backend,

@@ -20,7 +20,7 @@ def debug_explained(project: Project) -> tuple[Place, str] | None:
             if isinstance(node.value, ast.Constant):
                 return place, f"`DEBUG = {node.value.value!r}` reads no variable"
             if _calls_bool(node.value):
-                return place, '`bool("false")` is True: every text is, unless it is empty'
+                return place, '`bool("false")` is True: every string is, unless it is empty'
             return place, ""
     return None
 

@@ -103,7 +103,7 @@ def shape_faults(part: Any, spot: Spot = ()) -> Iterator[Finding]:
         return
     for key in ("name", "type", "key", "fromGroup"):
         if not isinstance(part.get(key, ""), str):
-            yield Finding(f"`{key}` is {_kind_of(part[key])}, not a text", (*spot, key))
+            yield Finding(f"`{key}` is {_kind_of(part[key])}, not a string", (*spot, key))
     for key in _LISTS:
         entries = part.get(key) or []
         if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
@@ -127,7 +127,7 @@ def text_faults(content: Any, spot: Spot = ()) -> Iterator[Finding]:
         children = enumerate(content)
     elif isinstance(content, str) and not _is_portable(content):
         yield Finding(
-            "a text here contains a character that cannot be passed to a process", spot
+            "a string here contains a character that cannot be passed to a process", spot
         )
     for key, value in children:
         if isinstance(key, str) and not _is_portable(key):
@@ -182,7 +182,7 @@ def _texts(service: dict[str, Any], spot: Spot) -> Iterator[Finding]:
     for key in ("buildCommand", "startCommand", "preDeployCommand", "rootDir"):
         if key in service and not isinstance(service[key], str):
             what = _kind_of(service[key])
-            yield Finding(f"`{key}` is {what}, not a text", (*spot, key))
+            yield Finding(f"`{key}` is {what}, not a string", (*spot, key))
     path = service.get("healthCheckPath", "/")
     if not (isinstance(path, str) and _PATH.match(path)):
         yield Finding(
@@ -225,12 +225,12 @@ def _variable(entry: dict[str, Any], spot: Spot) -> Iterator[Finding]:
     if isinstance(value, bool):
         shown = str(value).lower()
         yield Finding(
-            f"{key}: `value: {shown}` is a boolean, not a text",
+            f"{key}: `value: {shown}` is a boolean, not a string",
             (*spot, "value"),
             expected=f'`value: "{shown}"`, in quotes',
         )
     elif not isinstance(value, str):
-        yield Finding(f"{key}: its `value` is {_kind_of(value)}, not a text", spot)
+        yield Finding(f"{key}: its `value` is {_kind_of(value)}, not a string", spot)
     for source, properties in _PROPERTIES.items():
         if source in entry:
             yield from _source(entry[source], source, properties, (*spot, source))
@@ -285,7 +285,7 @@ def database_findings(database: dict[str, Any], spot: Spot) -> Iterator[Finding]
         yield _unknown_choice("region", region, _REGIONS, (*spot, "region"))
     if not isinstance(database.get("postgresMajorVersion", ""), str):
         yield Finding(
-            "`postgresMajorVersion` is a number, not a text",
+            "`postgresMajorVersion` is a number, not a string",
             (*spot, "postgresMajorVersion"),
             expected='the version in quotes, like "17"',
         )
@@ -323,7 +323,7 @@ def _unknown(
         spelt = {name.lower(): name for name in sorted(known)}
         meant = _OLD_NAMES.get(plain) or spelt.get(plain) or _near(key, known, _CERTAINLY)
         if meant and meant in known:
-            text = f"Render does not know `{key}` {where}; is `{meant}` meant?"
+            text = f"Render does not know `{key}` {where}; did you mean `{meant}`?"
             yield Finding(text, (*spot, key), todo=f"write `{meant}`")
         else:
             text = f"`{key}` {where} is not known here{_meant(key, known)}"
@@ -338,7 +338,7 @@ def _unknown_choice(key: str, value: Any, choices: Iterable[str], spot: Spot) ->
     """
     known = sorted(choices)
     if not isinstance(value, str):
-        return Finding(f"`{key}` is {_kind_of(value)}, not a text", spot)
+        return Finding(f"`{key}` is {_kind_of(value)}, not a string", spot)
     return Finding(
         f"`{key}: {value}` is not known here{_meant(value, known)}; "
         f"known are {either(known)}",
@@ -353,7 +353,7 @@ def _is_one_of(value: object, choices: Iterable[str]) -> bool:
 
 def _meant(value: object, known: Iterable[str]) -> str:
     near = _near(value, known, _PERHAPS)
-    return f"; is `{near}` meant?" if near else ""
+    return f" (did you mean `{near}`?)" if near else ""
 
 
 def _near(value: object, known: Iterable[str], likeness: float) -> str | None:
@@ -366,7 +366,7 @@ def _kind_of(value: object) -> str:
     names = {
         dict: "a mapping",
         list: "a list",
-        str: "a text",
+        str: "a string",
         bool: "a boolean",
         type(None): "empty",
     }

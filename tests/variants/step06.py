@@ -30,7 +30,7 @@ REDIS = """\
 """
 ALLOW = "    ipAllowList: []  # reachable from inside Render only\n"
 MIGRATE = "python manage.py migrate --no-input"
-FREE = "    plan: free  # sleeps when nobody calls; starter costs money and stays awake\n"
+FREE = "    plan: free  # spins down without requests; starter costs money and stays up\n"
 PRE_DEPLOY = "    preDeployCommand: python backend/manage.py migrate --no-input\n"
 BUILD_COMMAND = "buildCommand: bash build.sh"
 START = """\
@@ -57,15 +57,15 @@ DEGRADED = '    return JsonResponse({"status": "ok" if can_send() else "degraded
 NO_REDIS = """\
 if not redis_url and not DEBUG:
     raise ImproperlyConfigured(
-        "REDIS_URL is not set. With DEBUG off, set it to the address of a Redis:"
-        " without one, events stay in the process in which they happen."
+        "REDIS_URL is not set. With DEBUG off, set it to the address of a Redis"
+        " server: without one, events stay in the process that sends them."
     )
 """
 NO_DATABASE = """\
 elif not DEBUG:
     raise ImproperlyConfigured(
         "DATABASE_URL is not set. With DEBUG off, set it to the address of a"
-        " PostgreSQL: a file beside the code is lost with every deploy."
+        " PostgreSQL database: every deploy deletes a file next to the code."
     )
 """
 READ_DATABASE = 'database_url = os.environ.get("DATABASE_URL")\n'

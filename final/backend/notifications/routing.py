@@ -8,6 +8,6 @@ from notifications.consumers import NotificationConsumer
 websocket_urlpatterns = [
     # The trailing slash is optional: unlike HTTP, a WebSocket cannot be redirected.
     re_path(r"^ws/notifications/?$", NotificationConsumer.as_asgi()),
-    # Any other address is refused with HTTP 403; without this, it is an exception.
+    # Refuses any other address with HTTP 403; without this, URLRouter raises ValueError.
     re_path(r"", WebsocketDenier.as_asgi()),
 ]

@@ -6,7 +6,7 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "numeneon.settings")
 
-# Loads the apps: what is imported below uses models, and has to wait for it.
+# Loads the apps. The imports below need models, so they come after this line.
 django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402

@@ -6,7 +6,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 
 def test_health_is_ok(client, db):
-    """With everything at hand, all is well."""
+    """With a database and a channel layer, the status is ok."""
     response = client.get("/healthz/")
 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
@@ -14,7 +14,7 @@ def test_health_is_ok(client, db):
 
 @pytest.mark.parametrize("error", [RedisConnectionError, TimeoutError])
 def test_health_without_redis_is_degraded(client, db, monkeypatch, error):
-    """Without Redis the process stays in service."""
+    """Without Redis the answer is still 200, so the process stays in service."""
 
     async def fail(groups, event):
         raise error
@@ -40,7 +40,7 @@ def test_health_without_a_database_is_503(client, monkeypatch):
 
 
 def test_health_is_asked_over_plain_http(client, db, settings):
-    """The redirect to HTTPS spares Render's own question, and nothing else."""
+    """The redirect to HTTPS exempts the health check, and nothing else."""
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_REDIRECT_EXEMPT = [r"^healthz/$"]
 

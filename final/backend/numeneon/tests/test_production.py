@@ -8,7 +8,7 @@ from numeneon.tests.test_settings import PRODUCTION, python, setting
 @pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "REDIS_URL"])
 @pytest.mark.parametrize("empty", [True, False])
 def test_missing_variable_stops_production(name, empty):
-    """Without DEBUG the project does not start on what suits a developer only."""
+    """With DEBUG off the project does not start with development defaults."""
     environment = {key: value for key, value in PRODUCTION.items() if key != name}
     if empty:
         environment[name] = ""
@@ -19,21 +19,21 @@ def test_missing_variable_stops_production(name, empty):
 
 
 def test_short_secret_key_stops_production():
-    """A key that can be guessed signs tokens for everybody."""
+    """Anyone who guesses a short key can sign tokens."""
     error = setting("s.DEBUG", **{**PRODUCTION, "SECRET_KEY": "secret"})
 
     assert "ImproperlyConfigured: SECRET_KEY is too short" in error
 
 
 def test_render_hostname_is_allowed():
-    """The name that Render gives us is ours, besides those we chose."""
+    """The host name that Render sets is allowed besides those in ALLOWED_HOSTS."""
     hosts = setting("s.ALLOWED_HOSTS", **PRODUCTION, ALLOWED_HOSTS="a.example")
 
     assert hosts == "['a.example', 'numeneon.onrender.com']"
 
 
 def test_deployment_check_is_clean():
-    """Django's own checklist for production has nothing to say."""
+    """Django's own checklist for production finds no issues."""
     done = python("manage.py", "check", "--deploy", "--fail-level=INFO", **PRODUCTION)
 
     assert done.returncode == 0, done.stderr

@@ -25,7 +25,7 @@ def send_notification(*, user_ids, kind, data):
 
 
 def can_send():
-    """Tell whether the channel layer takes events."""
+    """Return whether the channel layer accepts events."""
     try:
         async_to_sync(send_to_groups)({"health"}, {"type": "health"})
     except (OSError, RedisError):

@@ -103,7 +103,7 @@ if database_url:
 elif not DEBUG:
     raise ImproperlyConfigured(
         "DATABASE_URL is not set. With DEBUG off, set it to the address of a"
-        " PostgreSQL: a file beside the code is lost with every deploy."
+        " PostgreSQL database: every deploy deletes a file next to the code."
     )
 else:
     DATABASES = {
@@ -154,8 +154,8 @@ redis_url = os.environ.get("REDIS_URL")
 
 if not redis_url and not DEBUG:
     raise ImproperlyConfigured(
-        "REDIS_URL is not set. With DEBUG off, set it to the address of a Redis:"
-        " without one, events stay in the process in which they happen."
+        "REDIS_URL is not set. With DEBUG off, set it to the address of a Redis"
+        " server: without one, events stay in the process that sends them."
     )
 
 if redis_url:
@@ -164,12 +164,12 @@ if redis_url:
         # A Redis that does not answer delays a request by two seconds at most.
         "socket_connect_timeout": 1,
         "socket_timeout": 1,
-        # The first use of a connection that Redis has dropped meanwhile fails.
+        # A connection that Redis has dropped fails when it is next used.
         "retry": Retry(NoBackoff(), retries=1),
     }
     CHANNEL_LAYERS = {
         "default": {
-            # Not channels_redis.core: with redis-py 8 its idle sockets die.
+            # Not channels_redis.core: with redis-py 8 its idle connections time out.
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
             "CONFIG": {"hosts": [redis_host]},
         }
@@ -184,7 +184,7 @@ if not DEBUG:
     # Render terminates TLS in front of us, and sets this header on every request.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    # Render requests this one itself, over plain HTTP from inside.
+    # Render requests the health check over plain HTTP, from its own network.
     SECURE_REDIRECT_EXEMPT = [r"^healthz/$"]
     SECURE_HSTS_SECONDS = 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -195,7 +195,7 @@ if not DEBUG:
     SILENCED_SYSTEM_CHECKS = [
         # Asks for 50 characters; Render generates 44 of them, out of 256 random bits.
         "security.W009",
-        # Asks for HSTS preloading: a promise for years, for the domain's owner to make.
+        # Asks for HSTS preloading: the domain's owner has to decide that, for years.
         "security.W021",
     ]
 
