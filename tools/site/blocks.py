@@ -194,12 +194,14 @@ def given(directive: Directive, page: Page) -> list[str]:
     """
     step = listings.step_named(directive.values["step"])
     changed = given_by(step)
-    count = "This file is" if len(changed) == 1 else f"These {len(changed)} files are"
+    count, them = f"These {len(changed)} files are", "them"
+    if len(changed) == 1:
+        count, them = "This file is", "it"
     names = [f"`{change.path}`" for change in changed if change.after is None]
     gone = [f"It removes {', '.join(names)}.", ""] if names else []
     return [
-        f"{count} provided: read them, but you do not have to type them. In the tutorial's "
-        "folder, this puts them into your project, after a backup of what they replace:",
+        f"{count} provided: read {them}, but you do not have to type {them}. In the tutorial's "
+        f"folder, this puts {them} into your project, after a backup of what was there:",
         "",
         *fenced("console", [f"$ {give_command(step)}"], kind=".terminal", title=TUTORIAL),
         "",
