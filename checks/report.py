@@ -214,7 +214,7 @@ def summary(report: Report) -> str:
         counts[result.status] += 1
     took = f"in {report.duration_s:.1f} s"
     if report.status is Status.PASSED:
-        text = f"Step {report.step}: all passed, {plural(counts[Status.PASSED], 'item')} {took}."
+        text = f"Step {report.label}: all passed, {plural(counts[Status.PASSED], 'item')} {took}."
         if manual := counts[Status.MANUAL]:
             text += f" {manual} more only you can judge."
         return text
@@ -228,7 +228,7 @@ def summary(report: Report) -> str:
         )
         if counts[status]
     ]
-    return f"Step {report.step}: {', '.join(parts)} {took}."
+    return f"Step {report.label}: {', '.join(parts)} {took}."
 
 
 def to_json(report: Report) -> str:

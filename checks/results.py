@@ -58,6 +58,12 @@ class Report:
     project: str
     items: list[ItemResult] = field(default_factory=list)
     duration_s: float = 0.0
+    part: int | None = None  # if one part of the step was checked, its number
+
+    @property
+    def label(self) -> str:
+        """How a sentence calls what was checked: `5`, or `5.1`."""
+        return f"{self.step}.{self.part}" if self.part else str(self.step)
 
     @property
     def status(self) -> Status:

@@ -238,6 +238,8 @@ class _Run:
         if error is None:
             return _blank(item, Status.PASSED)
         if isinstance(error, Blocked):
+            if error.by not in {each.id for each in self.items} and error.__cause__:
+                return self._explain(item, error.__cause__)  # nothing else would say why
             return _blank(item, Status.BLOCKED, blocked_by=error.by)
         if isinstance(error, LeftOut):
             return _blank(item, Status.MANUAL, message=str(error))

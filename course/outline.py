@@ -153,6 +153,8 @@ def find_step(among: Sequence[Step], name: str | int) -> Step:
 
 
 def _with_part(step: Step, name: str) -> Step:
+    if step.part:
+        raise UnknownStep(f"Step {step.label} is a part, and has no parts itself.")
     for part in step.parts:
         if name in {str(part.number), part.slug}:
             return replace(step, part=part)

@@ -102,3 +102,9 @@ def test_folders_are_numbered_without_a_gap() -> None:
     """The number that a slug begins with is the step's place in the list."""
     assert [step.number for step in course.steps()] == list(range(len(course.steps())))
     assert len({step.name for step in course.steps()}) == len(course.steps())
+
+
+def test_part_has_no_parts(steps: tuple[course.Step, ...]) -> None:
+    """`1.1.1` is not taken for `1.1`."""
+    with pytest.raises(UnknownStep, match=r"Step 1\.1 is a part"):
+        find_step(steps, "1.1.1")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checks import runner
-from checks.errors import LeftOut, NotYet
+from checks.errors import Blocked, LeftOut, NotYet
 from checks.results import Status
 from checks.runner import Session
 from course.deadline import waiting_for
@@ -53,6 +53,20 @@ def test_replaced_item_blocks_nobody(run):
     items = (make_item("old", 5, until=7), make_item("lasting", 5, needs=("old",)))
 
     assert statuses(run(*items, reached=8)) == {"lasting": Status.PASSED}
+
+
+def test_blocker_that_is_not_judged_gives_its_reason(run):
+    """Where only some items are judged, what stands in their way is told by the first of them."""
+
+    def stopped(harness):
+        raise Blocked("elsewhere") from cause
+
+    cause = NotYet("a mistake of another part")
+    report = run(make_item("one", 5, judge=stopped), make_item("two", 5, judge=stopped))
+
+    assert statuses(report) == {"one": Status.FAILED, "two": Status.BLOCKED}
+    assert "a mistake of another part" in report.items[0].message
+    assert report.items[1].blocked_by == "one"
 
 
 def test_item_that_hangs_is_given_up(run, monkeypatch):

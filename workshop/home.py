@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import course
 from course import Step, UnknownStep
-from course.outline import find_step, page_file
+from course.outline import address_of_page, find_step, page_file
 from course.terminal import COMMAND
 from workshop.errors import UsageError
 
@@ -164,8 +164,8 @@ class Home:
 
 
 def page_of(home: Home, step: Step, section: str = "") -> str:
-    """Where to read a step's page, or one section of it."""
-    return home.page(f"steps/{step.slug}/" + (f"#{section}" if section else ""))
+    """Where to read the page of a step, or of the part that is meant, or one section of it."""
+    return home.page(address_of_page(step, step.part) + (f"#{section}" if section else ""))
 
 
 @functools.cache

@@ -133,10 +133,21 @@ class Stage:
 
     # Sockets
 
-    def open(self, token: str | None, *, path: str = SOCKET_PATH, **options: Any) -> Socket:
-        """Open a socket with that token, sent in the way the project takes one."""
+    def open(
+        self,
+        token: str | None,
+        *,
+        path: str = SOCKET_PATH,
+        user: Person | None = None,
+        **options: Any,
+    ) -> Socket:
+        """Open a socket with that token, sent in the way the project takes one.
+
+        With a `user` the connection is theirs from the start, and passes no middleware.
+        """
         number = str(next(_NUMBER))
         headers = {"X-Check-Socket": number}
+        headers |= {"X-Check-User": str(user.id)} if user else {}
         socket = self.server.socket(token, path=path, headers=headers, **options)
         self._numbers[id(socket)] = number
         socket.line.follow(self._layer_log, number)

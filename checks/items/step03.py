@@ -24,7 +24,7 @@ from checks.harness.stage import (
 )
 from checks.harness.subprotocols import expect_name_chosen
 from checks.items import Checklist
-from course.contract import NOT_AUTHENTICATED, SOCKET_PATH, is_greeting
+from course.contract import GREETING, NOT_AUTHENTICATED, SOCKET_PATH, is_greeting
 
 checklist = Checklist(
     __name__,
@@ -279,7 +279,22 @@ def sockets_at_once_are_their_own(harness: Harness) -> None:
 # The consumer
 
 
-@item("consumer.greets-user", needs=["routing.path", "middleware.valid-token"])
+@item("consumer.greets", needs=["routing.path"])
+def client_is_greeted(harness: Harness) -> None:
+    """A client that connects is accepted and gets connection_established."""
+    stage = stage_of(harness)
+    [alice] = people(stage, "alice")
+    with stage.open(alice.access, user=alice) as socket:
+        if not is_greeting(socket.receive()):
+            raise stage.news(
+                f"alice's socket: {socket}",
+                expected=f'the consumer accepts it and sends {{"type": "{GREETING}", ...}}',
+                part="consumer",
+                socket=socket,
+            )
+
+
+@item("consumer.greets-user", needs=["consumer.greets", "middleware.valid-token"])
 def user_is_greeted(harness: Harness) -> None:
     """A signed-in user is accepted and greeted by name."""
     stage = stage_of(harness)

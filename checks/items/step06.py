@@ -134,10 +134,10 @@ def _loads_in_production(harness: Harness) -> None:
     """The settings load with DEBUG off and the variables of production."""
     try:
         variables_are_provided(harness)
-    except (NotYet, EnvironmentFault):
+    except (NotYet, EnvironmentFault) as error:
         if not has_blueprint(harness):
             raise
-        raise Blocked("deploy.variables") from None
+        raise Blocked("deploy.variables") from error
 
 
 def _first_in_production(harness: Harness) -> Server:
@@ -145,8 +145,8 @@ def _first_in_production(harness: Harness) -> Server:
     if has_blueprint(harness):
         try:
             server_boots_and_is_well(harness)
-        except (NotYet, EnvironmentFault):
-            raise Blocked("deploy.boots") from None
+        except (NotYet, EnvironmentFault) as error:
+            raise Blocked("deploy.boots") from error
     return _first(harness)
 
 

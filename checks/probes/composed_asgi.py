@@ -30,6 +30,7 @@ from django.urls.exceptions import Resolver404  # noqa: E402
 
 PREFIX = "/__check__/"
 NUMBER = b"x-check-socket"
+USER = b"x-check-user"
 CALL = b"x-check-journal"
 parts = Parts(os.getcwd(), os.environ["NUMENEON_CHECK_PATH"])
 running = set()
@@ -88,8 +89,13 @@ async def websocket(scope, receive, send):
     notes = socket_journals.setdefault(number, Journal())
     try:
         inner = tell_user if scope["path"].startswith(PREFIX) else routed
+        application = _behind_middleware(inner)
+        if user := dict(scope["headers"]).get(USER):
+            # A consumer is judged before there is a middleware, and whatever that one does.
+            scope = {**scope, "user": await get_user_model().objects.aget(pk=int(user))}
+            application = inner
         with keeping(notes):
-            await _behind_middleware(inner)(scope, receive, send)
+            await application(scope, receive, send)
     except Exception:
         errors.append({"socket": number, "traceback": traceback.format_exc()})
         raise

@@ -774,7 +774,7 @@ application = ProtocolTypeRouter(
         Edit(_CONSUMERS, '"user_id": user.pk', '"user_id": 1'),
     ),
     broken(
-        "consumer.greets-user",
+        "consumer.greets",
         "no await before accept",
         Edit(
             _CONSUMERS,
@@ -783,11 +783,11 @@ application = ProtocolTypeRouter(
         ),
     ),
     broken(
-        "consumer.greets-user",
+        "consumer.greets",
         "a name that is not there",
         Edit(_CONSUMERS, "{user.username}", "{user.nickname}"),
     ),
-    correct("consumer.greets-user", "a synchronous consumer", _SYNC_CONSUMER, _IMPORTED_AS),
+    correct("consumer.greets", "a synchronous consumer", _SYNC_CONSUMER, _IMPORTED_AS),
     correct(
         "consumer.greets-user",
         "an unread count after the greeting",

@@ -103,7 +103,8 @@ def _summary(step: Step) -> str:
         ItemResult(item.id, item.title, Status.MANUAL if item.live else Status.PASSED)
         for item in _checklist(step)
     ]
-    return summary(Report(step.number, "", results, duration_s=1.0))
+    part = step.part.number if step.part else None
+    return summary(Report(step.number, "", results, duration_s=1.0, part=part))
 
 
 def _minutes(step: Step) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
@@ -111,6 +112,8 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
                 result, stream, everything=arguments.all, home=home
             ),
         )
+    if step.part and not wanted:
+        report = replace(report, part=step.part.number)
     _write(report, outputs)
     if not url:
         progress.record(report)
@@ -362,6 +365,8 @@ def closing(
     following = progress.current()
     if passed and following is None and (progress.just_finished or not partly):
         return [*lines, "", *the_end(home)]
+    if passed and report.part and (later := step.parts[report.part :]):
+        return [*lines, *what_next(home, replace(step, part=later[0]))]
     if not passed or partly or following is None:
         return lines
     if following.number < step.number:
@@ -370,11 +375,12 @@ def closing(
 
 
 def what_next(home: Home, step: Step) -> list[str]:
-    """What to read and what to type for a step."""
+    """What to read and what to type for a step, or for the part that is meant."""
+    minutes = (step.part or step).minutes
     return [
-        f"Next: step {step.number}, {step.title} ({step.minutes} minutes).",
+        f"Next: step {step.label}, {step.heading} ({minutes} minutes).",
         f"  read   {page_of(home, step)}",
-        f"  then   {COMMAND} check",
+        f"  then   {COMMAND} check{f' {step.label}' if step.part else ''}",
     ]
 
 
