@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 # Each takes seconds to make: all tests that use one run in the same worker.
-_DEAR_FIXTURES = ("site", "zensical_site")
+_DEAR_FIXTURES = ("site", "zensical_site", "tool")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -471,7 +471,7 @@ def test_hostile_project_is_bounded_and_masked(tmp_path):
         self.group = user_group(user.pk)
 """,
     )
-    result, written = judged(project, "consumer.greets-user")
+    result, written = judged(project, "consumer.greets")
 
     assert result.status is Status.FAILED
     assert len(result.exchange.events) <= 160

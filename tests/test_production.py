@@ -80,7 +80,7 @@ def test_server_that_nobody_requires_fails(judge):
 
     assert (found.id, found.status) == ("deploy.boots", Status.FAILED)
     assert "gunicorn: not found" in found.message
-    assert "add the package that brings `gunicorn`" in found.message
+    assert "add the package that provides `gunicorn`" in found.message
 
 
 def test_text_made_up_for_a_person_is_ours(judge):

@@ -315,7 +315,9 @@ def parts_fit_each_other(harness: Harness) -> str | None:
     return None
 
 
-@item("deploy.variables", needs=["deploy.references"], prefetch=[_deploy_check])
+@item(
+    "deploy.variables", needs=["deploy.references", "redis.url"], prefetch=[_deploy_check]
+)
 def variables_are_provided(harness: Harness) -> None:
     """The settings load with DEBUG off and exactly the variables that the blueprint provides."""
     process, plan = _deploy_check(harness), production(harness)
