@@ -94,17 +94,21 @@ def judge_hosts(harness: Harness, config: dict[str, Any]) -> None:
 
 
 def heard_by_listeners(
-    harness: Harness, url: str, *, members: int, idle: float
+    harness: Harness, url: str, *, members: int, idle: float, **variables: str
 ) -> list[str | None]:
-    """What the members of a group in one process heard after another process sent to it."""
+    """What the members of a group in one process heard after another process sent to it.
+
+    `variables` are what the settings need besides.
+    """
     # Its own group: another item may talk through the same Redis at this moment.
     group = f"numeneon-check-{members}"
-    variables = _variables(harness, REDIS_URL=url)
+    variables = {**variables, "REDIS_URL": url}
+    env = harness.env(layer="project", variables=_variables(harness, **variables))
     listen = harness.script("check_layer", "listen", group, str(members), str(idle + 10))
-    listener = harness.start(listen, harness.env(layer="project", variables=variables))
+    listener = harness.start(listen, env)
     processes.prints(listener, "READY", seconds=processes.START_SECONDS)
     processes.prints(listener, "LOST", seconds=idle)
-    told = probe(harness, "check_layer", "tell", group, "hello", REDIS_URL=url)
+    told = probe(harness, "check_layer", "tell", group, "hello", **variables)
     seen = harness.result_of(listener, seconds=20)
     for report in (told, seen):
         if report.get("error"):

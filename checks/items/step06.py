@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from checks.errors import Blocked, EnvironmentFault, NotYet, Place
 from checks.harness import layers
 from checks.harness.client import Answer, Socket
-from checks.harness.harness import Harness
+from checks.harness.harness import Crash, Harness
 from checks.harness.logs import last_words
 from checks.harness.people import Person, signed_up
 from checks.harness.remote import WAKING_SECONDS, Remote
@@ -74,11 +74,32 @@ def _migrated(harness: Harness) -> None:
     production(harness).migrate()
 
 
+def _own_variables(harness: Harness) -> dict[str, str]:
+    """What the blueprint gives the settings besides their services: a project may need it."""
+    try:
+        filled = production(harness).values("", NO_REDIS) if has_blueprint(harness) else {}
+    except (NotYet, EnvironmentFault):  # the news of the blueprint's own items
+        return {}
+    known = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY"}
+    return {
+        key: value
+        for key, value in filled.items()
+        if value and value != NO_REDIS and key not in known and "DEBUG" not in key.upper()
+    }
+
+
 @item("redis.url")
 def redis_url_switches_the_layer(harness: Harness) -> None:
     """Setting `REDIS_URL` switches the default layer to Redis; an empty value does not."""
     for url, memory in (("redis://127.0.0.1:9/0", False), ("", True)):
-        layer = layers.probe(harness, "check_settings", REDIS_URL=url)["layer"]
+        own = _own_variables(harness)
+        try:
+            layer = layers.probe(harness, "check_settings", **own, REDIS_URL=url)["layer"]
+        except Crash:
+            _loads_in_production(
+                harness
+            )  # else that is the news, and this item waits for it
+            raise
         if not memory:
             layers.judge_hosts(harness, layer.get("config") or {})
         if layer.get("error"):
@@ -95,7 +116,9 @@ def redis_url_switches_the_layer(harness: Harness) -> None:
 def message_crosses_processes(harness: Harness) -> None:
     """Through the Redis that `REDIS_URL` names, a message crosses from one process to another."""
     url = harness.redis(password=layers.PASSWORD).url
-    heard = layers.heard_by_listeners(harness, url, members=1, idle=0)
+    heard = layers.heard_by_listeners(
+        harness, url, members=1, idle=0, **_own_variables(harness)
+    )
     if heard != ["hello"]:
         raise NotYet(
             f"a process listened to a group, another one sent to it, both with "
@@ -113,6 +136,7 @@ def idle_listeners_live(harness: Harness) -> None:
         harness.distant_redis(password=layers.PASSWORD),
         members=_LISTENERS,
         idle=_LISTENING_SECONDS,
+        **_own_variables(harness),
     )
     lost = [text for text in heard if text != "hello"]
     if lost:
@@ -315,9 +339,7 @@ def parts_fit_each_other(harness: Harness) -> str | None:
     return None
 
 
-@item(
-    "deploy.variables", needs=["deploy.references", "redis.url"], prefetch=[_deploy_check]
-)
+@item("deploy.variables", needs=["deploy.references"], prefetch=[_deploy_check])
 def variables_are_provided(harness: Harness) -> None:
     """The settings load with DEBUG off and exactly the variables that the blueprint provides."""
     process, plan = _deploy_check(harness), production(harness)
