@@ -11,6 +11,7 @@ from typing import TypeGuard
 
 from checks.errors import Place
 from checks.harness.project import Project, read
+from course.source import parse
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _SETS_UP = {"get_asgi_application", "setup"}
@@ -73,7 +74,7 @@ def _unnamed_settings(project: Project, file: Path, setup_line: int) -> Cause:
 def _tree(file: Path) -> ast.Module:
     """A file's syntax tree, an empty one if it does not parse; a byte order mark is fine."""
     try:
-        return ast.parse(file.read_bytes())
+        return parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):
         return ast.Module(body=[], type_ignores=[])
 

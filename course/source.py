@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import ast
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+
+_one_at_a_time = threading.Lock()
 
 
 class SymbolNotFound(LookupError):
     """A file has no symbol of that name; the text names both and what there is."""
+
+
+def parse(text: str | bytes, filename: str = "<unknown>") -> ast.Module:
+    """As ast.parse(), from any thread. Raises SyntaxError; ValueError for null bytes.
+
+    Python 3.11 counts the depth of a tree for all threads together, and ends in a SystemError
+    ("AST constructor recursion depth mismatch") if it makes two at a time.
+    """
+    with _one_at_a_time:
+        return ast.parse(text, filename)
 
 
 def extract(path: Path, symbol: str | None = None) -> str:
@@ -23,7 +36,7 @@ def extract(path: Path, symbol: str | None = None) -> str:
     text = path.read_text("utf-8")
     if symbol is None:
         return text
-    tree = ast.parse(text, filename=str(path))
+    tree = parse(text, filename=str(path))
     found = dict(definitions(tree))
     if symbol not in found and (choice := _choice_of(tree, symbol)):
         found[symbol] = choice
@@ -37,7 +50,7 @@ def extract(path: Path, symbol: str | None = None) -> str:
 
 def symbols(path: Path) -> list[str]:
     """The names that extract() knows in a Python file, in the file's order."""
-    return list(dict(definitions(ast.parse(path.read_text("utf-8"), filename=str(path)))))
+    return list(dict(definitions(parse(path.read_text("utf-8"), filename=str(path)))))
 
 
 def definitions(

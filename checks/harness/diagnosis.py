@@ -17,6 +17,7 @@ from checks.errors import Place
 from checks.harness.client import Socket
 from checks.harness.events import place_of_kind
 from checks.harness.project import read
+from course.source import parse
 
 if TYPE_CHECKING:
     from checks.harness.stage import Stage
@@ -282,7 +283,7 @@ def _path(stage: Stage, place: Place) -> Path:
 
 def _tree(path: Path) -> ast.Module:
     try:
-        return ast.parse(read(path))
+        return parse(read(path))
     except (SyntaxError, ValueError):
         return ast.Module(body=[], type_ignores=[])
 

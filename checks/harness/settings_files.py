@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from course.source import parse
+
 # Changing a setting in place counts like assigning it: `INSTALLED_APPS.append("daphne")`.
 _CHANGES = {"append", "extend", "insert", "update", "setdefault"}
 
@@ -61,7 +63,7 @@ def module_file(backend: Path, module: str) -> Path:
 def parsed(file: Path) -> ast.Module:
     """The syntax tree of a file, an empty one if Python could not read it either."""
     try:
-        return ast.parse(read(file))
+        return parse(read(file))
     except (SyntaxError, ValueError, RecursionError):
         return ast.Module(body=[], type_ignores=[])
 

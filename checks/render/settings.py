@@ -8,6 +8,7 @@ from pathlib import Path
 
 from checks.errors import Place
 from checks.harness.project import Project, read
+from course.source import parse
 
 
 def debug_explained(project: Project) -> tuple[Place, str] | None:
@@ -57,7 +58,7 @@ def _files(project: Project) -> list[Path]:
 
 def _statements(file: Path) -> list[ast.AST]:
     try:
-        return list(ast.walk(ast.parse(read(file))))
+        return list(ast.walk(parse(read(file))))
     except (SyntaxError, ValueError, RecursionError):
         return []
 
