@@ -1,4 +1,4 @@
-"""What ends a command early, with the exit status it stands for."""
+"""What ends a command early, with its exit status."""
 
 from __future__ import annotations
 

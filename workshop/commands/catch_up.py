@@ -354,7 +354,7 @@ def _remove_journals(path: Path) -> None:
 
 
 def _clear_folder(path: Path) -> None:
-    """Make room where a folder stands in a file's place; what it held is removed by now."""
+    """Remove the empty folder that is in the way of a file of the same name."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path / "__pycache__", ignore_errors=True)
         path.rmdir()

@@ -80,7 +80,7 @@ def _before(home: Home, name: str) -> str:
 
 
 def side(home: Home, name: str, project: str | None = None) -> Side:
-    """What `mine`, `final` or a step's name stands for. Raises UsageError."""
+    """The project that `mine`, `final` or a step's name refers to. Raises UsageError."""
     if name.lower() == "mine":
         return Side("mine", home.project(project))
     if name.lower() == "final" and home.final.is_dir():

@@ -106,7 +106,7 @@ class Site:
     version: str = ""
 
     def answer(self, target: str, headers: Mapping[str, str]) -> StaticResponse:
-        """Respond to a GET of `target`, as it stands in the request; never raises."""
+        """Respond to a GET of `target`, as the request has it; never raises."""
         path = unquote(target.partition("?")[0], errors="replace")
         found = self.files.get(path)
         if found:
