@@ -125,6 +125,14 @@ def settled(seen: Visit, pattern: str) -> list[str]:
 # The checklist
 
 
+def badge_says(seen: Visit, pattern: str) -> None:
+    """Wait for it: the badge says "checking" if the last save has set off one more check."""
+    seen.page.wait_for_function(
+        "([badge, words]) => new RegExp(words).test(document.querySelector(badge).innerText)",
+        arg=[BADGE, pattern],
+    )
+
+
 def test_checklist_ticks_after_a_save(
     copy: Path, tool: Tool, visits: Callable[..., Visit]
 ) -> None:
@@ -141,11 +149,7 @@ def test_checklist_ticks_after_a_save(
     assert "backend/" in seen.text(f"{FOUND} dd[data-says='look at']")
     link = seen.page.get_attribute(f"{FOUND} dd a", "href")
     assert link == f"vscode://file{copy}/workspace/" + link.partition("/workspace/")[2]
-    # It says "Checking" meanwhile if the last save has set off one more check.
-    seen.page.wait_for_function(
-        "([badge, words]) => new RegExp(words).test(document.querySelector(badge).innerText)",
-        arg=[BADGE, r"^\d+ of \d+: first failure"],
-    )
+    badge_says(seen, r"^\d+ of \d+: first failure")
     seen.page.click(f"{BADGE} a")
     assert seen.page.evaluate("location.hash").startswith("#item-")
 
@@ -211,7 +215,7 @@ def test_progress_is_in_view(copy: Path, tool: Tool, visits: Callable[..., Visit
     seen = visits()
     judged(seen, tool.address + PAGE, r"^(\d+) of \1 passed")
     following = course.step(STEP.number + 1)
-    assert re.match(r"(\d+) of \1\. Next: ", seen.text(BADGE))
+    badge_says(seen, r"^(\d+) of \1\. Next: ")
     ticked = "a[data-finished]"
     assert seen.page.locator(f".md-nav--primary {ticked}[href='./']").count() == 1
     assert (
