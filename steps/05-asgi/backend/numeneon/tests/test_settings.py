@@ -19,7 +19,7 @@ VARIABLES = {
 
 
 def python(*arguments, **environment):
-    """Run Python in the project, with these of the variables and no others."""
+    """Run Python in the project; of VARIABLES, only those passed here are set."""
     rest = {key: value for key, value in os.environ.items() if key not in VARIABLES}
     return subprocess.run(
         [sys.executable, "-B", *arguments],
