@@ -8,7 +8,7 @@ SETTINGS = "backend/numeneon/settings.py"
 PACKAGE = "backend/numeneon/settings"
 ASGI = "backend/numeneon/asgi.py"
 DAPHNE = """\
-    # First, so that its runserver command replaces the one of staticfiles.
+    # First, so that its runserver command replaces the one in staticfiles.
     "daphne",
 """
 CHANNELS = '    "channels",\n'

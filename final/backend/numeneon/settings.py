@@ -44,7 +44,7 @@ if os.environ.get("RENDER_EXTERNAL_HOSTNAME"):
 # Apps
 
 INSTALLED_APPS = [
-    # First, so that its runserver command replaces the one of staticfiles.
+    # First, so that its runserver command replaces the one in staticfiles.
     "daphne",
     "django.contrib.admin",
     "django.contrib.auth",

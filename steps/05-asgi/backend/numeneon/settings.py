@@ -36,7 +36,7 @@ ALLOWED_HOSTS = [
 # Apps
 
 INSTALLED_APPS = [
-    # First, so that its runserver command replaces the one of staticfiles.
+    # First, so that its runserver command replaces the one in staticfiles.
     "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
