@@ -49,5 +49,5 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
         await self.send_json(event["payload"])
 
     def chosen_subprotocol(self):
-        """Return the subprotocol to accept: without one, a browser that offered some fails."""
+        """Return our subprotocol if it was offered: a browser fails if none of its own is chosen."""
         return SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None

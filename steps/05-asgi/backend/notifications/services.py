@@ -16,7 +16,7 @@ def user_group(user_id):
 def send_notification(*, user_ids, kind, data):
     """Send an event to every open socket of these users, from synchronous code."""
     event = {"type": "notify", "payload": {"type": kind, "data": data}}
-    # One call of async_to_sync for all users: each may start a new event loop.
+    # One call to async_to_sync for all users: each call may start a new event loop.
     async_to_sync(send_to_groups)({user_group(pk) for pk in user_ids}, event)
 
 

@@ -96,7 +96,7 @@ async def test_no_token_is_anonymous(offer):
     "offer", [["chat"], ["access_token", "x"], ["chat", "access_token"]]
 )
 async def test_token_elsewhere_is_anonymous(alice, offer):
-    """A token counts only right after its name, and alone."""
+    """A token counts only as the second of exactly two subprotocols."""
     token = str(await sync_to_async(AccessToken.for_user)(alice))
 
     assert (await user_behind(*offer, token)).is_anonymous
