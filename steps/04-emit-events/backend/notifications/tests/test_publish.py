@@ -62,7 +62,7 @@ def test_refused_request_sends_nothing(
 
 @pytest.mark.django_db(transaction=True)
 def test_broken_layer_does_not_fail_the_request(api, bob, monkeypatch, caplog):
-    """The message is stored and answered; the log has the reason."""
+    """The request succeeds, and the log has the reason."""
     monkeypatch.setattr("notifications.services.get_channel_layer", BrokenLayer)
 
     response = api.post("/api/messages/", {"receiver_id": bob.pk, "content": "hi"})

@@ -21,7 +21,7 @@ def sent(monkeypatch):
 
 @pytest.fixture
 def commit(django_capture_on_commit_callbacks):
-    """A context that ends as a committed transaction does."""
+    """A context that runs the on_commit callbacks when it ends."""
     return django_capture_on_commit_callbacks(execute=True)
 
 
@@ -30,7 +30,7 @@ def person(user):
 
 
 def test_friend_request_reaches_the_one_who_is_asked(api, alice, bob, sent, commit):
-    """The event names the request and who asks."""
+    """The event contains the request's id and who sent it."""
     with commit:
         answer = api.post(f"/api/friends/request/{bob.pk}/").json()
 
@@ -71,7 +71,7 @@ def test_new_message_reaches_the_receiver(api, alice, bob, sent, commit):
 def test_new_post_reaches_all_friends(
     api, alice, bob, make_user, befriend, sent, commit
 ):
-    """Friends of both directions are told at once, others are not."""
+    """Friends are told in one call, no matter which of the two asked; others are not."""
     carol, dan = make_user("carol"), make_user("dan")
     befriend(alice, bob)
     befriend(carol, alice)
