@@ -199,13 +199,16 @@ def given(directive: Directive, page: Page) -> list[str]:
         count, them = "This file is", "it"
     names = [f"`{change.path}`" for change in changed if change.after is None]
     gone = [f"It removes {', '.join(names)}.", ""] if names else []
+    blank = [f"`{change.path}` is empty." for change in changed if change.after == ""]
     return [
         f"{count} provided: read {them}, but you do not have to type {them}. In the tutorial's "
-        f"folder, this puts {them} into your project, after a backup of what was there:",
+        f"folder, run this command. It backs up what is there, then copies {them} into your "
+        "project:",
         "",
         *fenced("console", [f"$ {give_command(step)}"], kind=".terminal", title=TUTORIAL),
         "",
         *gone,
+        *(line for sentence in blank for line in (sentence, "")),
         *(line for change in changed if change.after for line in _test(change)),
     ]
 
