@@ -186,7 +186,7 @@ def me_is_who_logged_in(harness: Harness) -> None:
 
 @item("rest.requires-login", needs=["rest.login", "rest.no-missing-migrations"])
 def strangers_get_401(harness: Harness) -> None:
-    """A request without a token gets 401; the same request with one is answered."""
+    """A request without a token gets 401; the same request with a token succeeds."""
     alice = signed_up(harness, runserver(harness), "alice")
     for path in ("/api/auth/me/", "/api/posts/", "/api/friends/", "/api/messages/"):
         needed(harness, runserver(harness).ask("GET", path), 401)
