@@ -38,7 +38,10 @@ def test_one_step_is_compared_with_the_one_before(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("0", "Nothing comes before step 0. Name two"), ("mine", "diff 4 mine")],
+    [
+        ("0", "Nothing comes before step 0. Name two"),
+        ("mine", "python3 tutorial.py diff 4 mine"),
+    ],
 )
 def test_what_has_nothing_before_it_asks_for_a_second(
     name: str, words: str, home: Home, capsys: pytest.CaptureFixture[str]
@@ -115,7 +118,7 @@ def test_binary_and_mode_are_told(
     """What cannot be shown as lines is said in words."""
     (workspace / "logo.png").write_bytes(b"\0\1")
 
-    assert "(not a text; the contents differ)" in said(home, capsys, "0", "mine")
+    assert "(not a text file; the contents differ)" in said(home, capsys, "0", "mine")
 
 
 def test_colour_repeats_what_the_sign_says() -> None:

@@ -67,7 +67,7 @@ def _before(home: Home, name: str) -> str:
     if name.lower() == "mine":
         raise UsageError(
             "Name what to compare your project with. For example, how it differs from step "
-            "4: {COMMAND} diff 4 mine"
+            f"4: {COMMAND} diff 4 mine"
         )
     step = home.step(name)
     earlier = home.before(step)
@@ -129,7 +129,7 @@ def _file_difference(a: Side, b: Side, name: str) -> Iterator[str]:
     if lines[0] is None or lines[1] is None:
         yield f"--- {old}"
         yield f"+++ {new}"
-        yield "  (not a text; the contents differ)"
+        yield "  (not a text file; the contents differ)"
         return
     if lines[0] == lines[1]:  # an empty file that only one side has
         yield f"--- {old}"

@@ -244,7 +244,7 @@ def _browser(home: Home) -> Finding:
         path is not None,
         path or "not found",
         "opening a socket by hand; no check needs it",
-        "Open the printed addresses on another machine, or install a browser.",
+        "Install a browser, such as Firefox.",
     )
 
 

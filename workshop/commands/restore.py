@@ -17,8 +17,8 @@ from workshop.progress import load
 
 HELP = "put back a backup of your project, after backing up what is there now"
 MORE = (
-    "Without BACKUP it is the newest one that catch-up or reset made. The project is then "
-    "as it was, the database and your progress too. A second run changes nothing."
+    "Without BACKUP it is the newest one that catch-up, give or reset made. The project is "
+    "then as it was, the database and your progress too. A second run changes nothing."
 )
 
 # Says that a backup was made by this command; the newest of the others is the default, or a
@@ -47,8 +47,8 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     backups = backups_of(home, project)
     if not backups:
         raise UsageError(
-            f"There is no backup of {where} yet. catch-up, reset and restore make one "
-            "before they change anything."
+            f"There is no backup of {where} yet. catch-up, give, reset and restore make "
+            "one before they change anything."
         )
     if arguments.list:
         say(*(backup.name for backup in backups))
