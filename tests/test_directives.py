@@ -539,7 +539,7 @@ def test_step_that_django_cannot_read_ends_the_build(
         "refresh token. | `email`, `password` | no |",
         "POST | `/api/auth/token/refresh/` | Exchange a refresh token for a new access token. "
         "| `refresh` | no |",
-        "DELETE | `/api/posts/<id>/` | Delete one. | none | yes |",
+        "DELETE | `/api/posts/<id>/` | Delete one post. | none | yes |",
         "POST | `/api/posts/<id>/replies/` | Reply to a post. | `content` | yes |",
         "POST | `/api/posts/<id>/like/` | Like a post, or take the like back. | none | yes |",
         "POST | `/api/messages/` | List the user's messages, or send one. | `receiver_id`, "
@@ -558,7 +558,7 @@ def test_settings_are_those_of_the_last_step() -> None:
     text = made("@settings")
 
     assert "| `DEBUG` | `true` | set it to `false` | `false` | step 0 |" in text
-    assert "| `REDIS_URL` | none | Needed. With DEBUG off, set it to the address of" in text
+    assert "| `REDIS_URL` | none | Needed. With DEBUG off, set it to the URL of" in text
     assert "| from `numeneon-database` | step 0 |" in text
     assert "| generated |" in text
 

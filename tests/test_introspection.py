@@ -187,12 +187,12 @@ SHOP = {
 ENDPOINTS = """\
 GET / | Show the page shop/index.html. | - | free
 GET /old/ | Provide a redirect on any GET request. | - | free
-GET /api/orders/ | List them. | - | free
-POST /api/orders/ | Write one. | note, address{street, city} | token
-GET /api/orders/<number>/ | Show one. | - | free
-PUT /api/orders/<number>/ | Replace one. | note, address{street, city} | token
-PATCH /api/orders/<number>/ | Change one. | note, address{street, city} | token
-DELETE /api/orders/<number>/ | Delete one. | - | token
+GET /api/orders/ | List orders. | - | free
+POST /api/orders/ | Create one order. | note, address{street, city} | token
+GET /api/orders/<number>/ | Show one order. | - | free
+PUT /api/orders/<number>/ | Replace one order. | note, address{street, city} | token
+PATCH /api/orders/<number>/ | Change one order. | note, address{street, city} | token
+DELETE /api/orders/<number>/ | Delete one order. | - | token
 POST /api/orders/<number>/cancel/ | Cancel an order. | reason | token
 GET /api/orders/late/ | List the orders that are late. | - | free
 POST /api/orders/<number>/again/ | Order the same again. | - | token

@@ -57,14 +57,14 @@ DEGRADED = '    return JsonResponse({"status": "ok" if can_send() else "degraded
 NO_REDIS = """\
 if not redis_url and not DEBUG:
     raise ImproperlyConfigured(
-        "REDIS_URL is not set. With DEBUG off, set it to the address of a Redis"
+        "REDIS_URL is not set. With DEBUG off, set it to the URL of a Redis"
         " server: without one, events stay in the process that sends them."
     )
 """
 NO_DATABASE = """\
 elif not DEBUG:
     raise ImproperlyConfigured(
-        "DATABASE_URL is not set. With DEBUG off, set it to the address of a"
+        "DATABASE_URL is not set. With DEBUG off, set it to the URL of a"
         " PostgreSQL database: every deploy deletes a file next to the code."
     )
 """

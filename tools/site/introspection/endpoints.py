@@ -26,12 +26,12 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 _WITH_BODY = {"post", "put", "patch"}
 # What the actions do that a view set inherits: their own docstrings speak of instances.
 _INHERITED = {
-    "list": "List them.",
-    "create": "Write one.",
-    "retrieve": "Show one.",
-    "update": "Replace one.",
-    "partial_update": "Change one.",
-    "destroy": "Delete one.",
+    "list": "List {many}.",
+    "create": "Create one {one}.",
+    "retrieve": "Show one {one}.",
+    "update": "Replace one {one}.",
+    "partial_update": "Change one {one}.",
+    "destroy": "Delete one {one}.",
 }
 # Likewise for views of libraries that projects use as they are.
 _LIBRARY = {
@@ -239,7 +239,14 @@ class _RestView(_ClassView):
         if handler in _METHODS:
             return super().does(handler, function)
         own = _answers(docstring(function)) if is_own(function, self.owns) else ""
-        return own or _INHERITED.get(handler) or _first_sentence(docstring(function))
+        return own or self._inherited(handler) or _first_sentence(docstring(function))
+
+    def _inherited(self, handler: str) -> str:
+        """What an inherited action does, with the name of what it does that to."""
+        meta = getattr(self.model(), "_meta", None)
+        one = getattr(meta, "verbose_name", "object")
+        many = getattr(meta, "verbose_name_plural", "objects")
+        return _INHERITED.get(handler, "").format(one=one, many=many)
 
     def model(self) -> Any:
         serializer = getattr(self.cls, "serializer_class", None)

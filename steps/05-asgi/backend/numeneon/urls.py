@@ -1,4 +1,4 @@
-"""The addresses: the API with one prefix per app, and a demo page for browsers."""
+"""The URLs: the API with one prefix per app, and a demo page for browsers."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -8,6 +8,6 @@ from notifications.consumers import NotificationConsumer
 websocket_urlpatterns = [
     # The trailing slash is optional: unlike HTTP, a WebSocket cannot be redirected.
     re_path(r"^ws/notifications/?$", NotificationConsumer.as_asgi()),
-    # Refuses any other address with HTTP 403; without this, URLRouter raises ValueError.
+    # Refuses any other path with HTTP 403; without this, URLRouter raises ValueError.
     re_path(r"", WebsocketDenier.as_asgi()),
 ]

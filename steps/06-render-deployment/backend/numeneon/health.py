@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def health(request):
-    """Called for /healthz/: 503 takes us out of service, and later restarts us."""
+    """Called for /healthz/: 200, or 503 if the database does not answer."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -102,7 +102,7 @@ if database_url:
     DATABASES = {"default": dj_database_url.parse(database_url)}
 elif not DEBUG:
     raise ImproperlyConfigured(
-        "DATABASE_URL is not set. With DEBUG off, set it to the address of a"
+        "DATABASE_URL is not set. With DEBUG off, set it to the URL of a"
         " PostgreSQL database: every deploy deletes a file next to the code."
     )
 else:
@@ -154,7 +154,7 @@ redis_url = os.environ.get("REDIS_URL")
 
 if not redis_url and not DEBUG:
     raise ImproperlyConfigured(
-        "REDIS_URL is not set. With DEBUG off, set it to the address of a Redis"
+        "REDIS_URL is not set. With DEBUG off, set it to the URL of a Redis"
         " server: without one, events stay in the process that sends them."
     )
 
