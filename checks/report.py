@@ -216,7 +216,7 @@ def summary(report: Report) -> str:
     if report.status is Status.PASSED:
         text = f"Step {report.label}: all passed, {plural(counts[Status.PASSED], 'item')} {took}."
         if manual := counts[Status.MANUAL]:
-            text += f" {manual} more only you can judge."
+            text += f" {manual} more cannot be judged here."
         return text
     parts = [f"{counts[Status.PASSED]} of {len(report.items)} passed"]
     parts += [

@@ -33,7 +33,11 @@ def load(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("plan: free  # spins", "plan: nano  # spins", "`plan: nano` is not known here"),
+        (
+            "plan: free  # spins",
+            "plan: nano  # spins",
+            "`plan: nano` is not known to this check",
+        ),
         (
             "    healthCheckPath:",
             "    shutdownStyle: x\n    healthCheckPath:",

@@ -71,8 +71,11 @@ def test_wrong_usage_is_one_sentence(
         (["check", "--project", "nowhere"], "There is no folder"),
         (["check", "--item", "start.work"], "Did you mean start.works"),
         (["check", "1", "--item", "start.works"], "it belongs to step 0, Start"),
-        (["check", "--url", "ftp://x.example"], "is not an address to check"),
-        (["check", "--url", "https://x.example/path"], "Give the address alone"),
+        (["check", "--url", "ftp://x.example"], "is not a URL that can be checked"),
+        (
+            ["check", "--url", "https://x.example/path"],
+            "Give the URL without a path or query",
+        ),
         (["check", "--json", "no/such/folder/out.json"], "there is no folder"),
         (["diff", "0", "nine"], "There is no step 'nine'"),
         (["diff", "0", "1", "nope"], "Neither 00-start nor 01-middle has 'nope'"),

@@ -29,7 +29,7 @@ def test_first_start_makes_the_workspace(
     said = capsys.readouterr().out
     made = {name: data.decode() for name, data in read_tree(home.workspace).items()}
     assert made == after("00-start")
-    assert "made from step 00" in said
+    assert "created from step 0" in said
     assert "You are at step 0, Start (10 minutes)." in said
     assert "00-start" in said
     assert "tutorial.py check" in said
@@ -44,7 +44,7 @@ def test_second_start_leaves_the_workspace_alone(
     assert cli.main([], home) == 0
 
     assert (workspace / "backend" / "manage.py").read_text() == "mine"
-    assert "made from step 00" not in capsys.readouterr().out
+    assert "created from step 0" not in capsys.readouterr().out
 
 
 def test_interrupted_start_leaves_no_half_workspace(

@@ -30,7 +30,7 @@ class Remote:
         parts = urlsplit(url if "://" in url else f"https://{url}")
         if parts.scheme not in ("https", "http") or not parts.hostname:
             raise EnvironmentFault(
-                f"{url!r} is not the address of a deployment",
+                f"{url!r} is not the URL of a deployment",
                 todo="give it as --url https://NAME.onrender.com",
             )
         tls = parts.scheme == "https"

@@ -221,7 +221,9 @@ def forged_token_is_anonymous(harness: Harness) -> None:
     [alice] = people(stage, "alice")
     key = "another-key-than-the-server-has-0123456789"
     if token := forged(alice, _facts(stage), key=key):
-        expect_anonymous(stage, token, "with alice's token signed by somebody else")
+        expect_anonymous(
+            stage, token, "with a token for alice that is signed with another key"
+        )
 
 
 @item("middleware.refresh-token", needs=["middleware.valid-token"])
@@ -265,8 +267,8 @@ def sockets_at_once_are_their_own(harness: Harness) -> None:
     worst = min(wrong, key=lambda a: "user" not in said(a.socket))
     place = stage.place("middleware")
     raise stage.news(
-        f"{len(wrong)} of {len(crowd)} sockets that connected at the same moment are wrong: "
-        f"{worst.person.username}'s token: {worst.socket}",
+        f"{len(wrong)} of {len(crowd)} sockets that connected at the same moment did not get "
+        f"their own user; with {worst.person.username}'s token: {worst.socket}",
         expected=f'scope["user"] is {worst.person.username}, id {worst.person.id}',
         part="middleware",
         socket=worst.socket,
@@ -314,8 +316,8 @@ def sockets_at_once_are_greeted(harness: Harness) -> None:
         return
     worst = min(wrong, key=lambda a: a.frame is None)
     raise stage.news(
-        f"{len(wrong)} of {len(crowd)} sockets that opened at the same moment are wrong: "
-        f"{worst.person.username}'s: {worst.socket}",
+        f"{len(wrong)} of {len(crowd)} sockets that opened at the same moment were not greeted as "
+        f"their own user; {worst.person.username}'s: {worst.socket}",
         expected=f"all are greeted while the others are open, this one as "
         f"{worst.person.username}, user_id {worst.person.id}",
         part="consumer",

@@ -98,7 +98,7 @@ def http_still_answers(harness: Harness) -> None:
 
 @item("asgi.greets", needs=["asgi.http"])
 def valid_token_is_greeted(harness: Harness) -> None:
-    """A valid token connects under `daphne` and gets connection_established."""
+    """A client with a valid token connects under `daphne` and gets connection_established."""
     greet(harness, daphne(harness))
 
 
@@ -153,8 +153,8 @@ def _cause_of(harness: Harness, server: Server, socket: Socket, error: str) -> C
     hosts = (harness.facts_of(server.process) or {}).get("allowed_hosts")
     return Cause(
         None,
-        f"the handshake came from {server.origin}, and ALLOWED_HOSTS is {hosts}: look at what "
-        f"checks the origin, and for the pattern that matches {SOCKET_PATH.lstrip('/')}",
+        f"the handshake came from {server.origin}, and ALLOWED_HOSTS is {hosts}: look at the "
+        f"origin check, and at the pattern that has to match {SOCKET_PATH.lstrip('/')}",
     )
 
 
@@ -336,7 +336,7 @@ def _foreign_news(harness: Harness, foreign: Socket, what: str) -> NotYet:
     if not foreign.greeted:
         todo = "check the origin first, before the middleware that reads tokens answers"
     elif validated:
-        todo = "look at which origins the validator allows, and which sockets pass it"
+        todo = "check which origins the validator allows, and that every socket goes through it"
     else:
         todo = "wrap the websocket router in AllowedHostsOriginValidator"
     return NotYet(
@@ -366,7 +366,7 @@ def _unknown_path_news(harness: Harness, socket: Socket, path: str) -> NotYet:
     """An address that the project does not have was not refused as it should be."""
     error, _ = daphne(harness).error_of(socket)
     if socket.opened:
-        todo = "a pattern matches this address too: begin it with ^ and end it with $"
+        todo = "a pattern matches this path too: begin it with ^ and end it with $"
     else:
         todo = 'add a last pattern that refuses the rest: re_path(r"", WebsocketDenier.as_asgi())'
     return NotYet(
@@ -379,7 +379,7 @@ def _unknown_path_news(harness: Harness, socket: Socket, path: str) -> NotYet:
 
 @item("asgi.runserver", needs=["asgi.greets"])
 def runserver_greets_too(harness: Harness) -> None:
-    """`manage.py runserver` says ASGI/Daphne, and a valid token is greeted there as well."""
+    """`manage.py runserver` says ASGI/Daphne, and greets a client with a valid token as well."""
     log = runserver(harness).process.log()
     if "Starting ASGI" not in log:
         said = re.search(r"^Starting .*", log, re.MULTILINE)

@@ -107,7 +107,7 @@ def redis_url_switches_the_layer(harness: Harness) -> None:
         if layer["memory"] != memory:
             raise NotYet(
                 f"with REDIS_URL={url!r} the default layer is {layer['class']}",
-                expected="the layer in memory" if memory else layers.TALKS_TO_REDIS,
+                expected="the in-memory layer" if memory else layers.TALKS_TO_REDIS,
                 look_at=harness.project.setting("CHANNEL_LAYERS"),
             )
 
@@ -290,7 +290,7 @@ def static_files_are_served(harness: Harness) -> None:
     need(page, 200)
     sheet = _STYLE_SHEET.search(str(page.body))
     if sheet is None:
-        raise NotYet("the page names no style sheet", expected="the admin's login page")
+        raise NotYet("the page links to no style sheet", expected="the admin's login page")
     answer = server.ask("GET", sheet[1])
     if answer.status != 200:
         raise NotYet(
@@ -429,7 +429,7 @@ def build_works(harness: Harness) -> str | None:
             look_at=plan.plan.place(*plan.spot, "buildCommand"),
         )
     if plan.shelf.has_everything:
-        return "what the build installs cannot be read here: missing packages go unnoticed"
+        return "this check cannot read what the build installs: a missing package goes unnoticed"
     return None
 
 
@@ -521,8 +521,8 @@ def other_sites_are_refused(harness: Harness) -> None:
             hosts = harness.project.setting("ALLOWED_HOSTS")
             raise NotYet(
                 f"with Origin {_NEIGHBOUR}: {socket}",
-                expected="the handshake is refused with HTTP 403: anybody can have a name "
-                "below onrender.com",
+                expected="the handshake is refused with HTTP 403: anyone can get a host "
+                "name under onrender.com",
                 look_at=hosts,
                 todo="allow the service's own name, which Render puts into "
                 "RENDER_EXTERNAL_HOSTNAME, and not `.onrender.com`",
@@ -544,11 +544,9 @@ def no_token_is_logged(harness: Harness) -> str | None:
     if line is None:
         return None
     if server.way == "query":
-        return (
-            "the token is in the socket's address, which servers and proxies write to logs"
-        )
+        return "the token is in the socket's URL, which servers and proxies write to logs"
     raise NotYet(
-        f"the log has it: {line.replace(alice.access, '(the token)')[:200]}",
+        f"the log contains it: {line.replace(alice.access, '(the token)')[:200]}",
         expected="no token: anybody who reads the log could act as that user",
         look_at=plan.plan.place(*plan.spot, "startCommand"),
         todo="take `--log-level debug` or `trace` out of the start command, or leave the "
@@ -599,8 +597,8 @@ def redis_down_is_no_reason_to_restart(harness: Harness) -> None:
     if answer.status != 200:
         raise NotYet(
             f"with the database up and Redis down: {answer}",
-            expected="200: the REST API still works, and Render restarts a server that answers "
-            "anything else, which closes every socket and brings no Redis back",
+            expected="200: the REST API still works, and Render restarts a server whose health "
+            "check fails, which closes every socket and does not bring Redis back",
             look_at=answer.place or plan.plan.place(*plan.spot, "healthCheckPath"),
             todo="answer 503 only if the database fails; report Redis in the body",
         )
@@ -672,7 +670,7 @@ def _no_greeting(
             f"{found}; uvicorn has no WebSocket library",
             expected=expected,
             look_at=place_in_lists(plan, "uvicorn") or place,
-            todo="name it as `uvicorn[standard]`, which brings `websockets` along",
+            todo="write `uvicorn[standard]`, which installs `websockets` too",
         )
     log = server.process.log_since(printed)
     if redis_trouble(log) or not server.sandbox.place_in(log):
@@ -738,7 +736,7 @@ def _still_running(
     if waited < plan.web.get("maxShutdownDelaySeconds", 30):
         return EnvironmentFault(
             f"{found}\nRender would wait longer, this check does not",
-            todo="a smaller `maxShutdownDelaySeconds` can be judged",
+            todo="set a smaller `maxShutdownDelaySeconds` to have it checked",
         )
     return NotYet(
         found,

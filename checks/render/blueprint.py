@@ -206,7 +206,7 @@ def _note_lines(node: yaml.Node | None, spot: Spot, lines: dict[Spot, int]) -> N
 def _refuse_second(key: yaml.Node, spot: Spot, lines: dict[Spot, int]) -> None:
     if spot in lines and key.value != "<<":
         raise NotYet(
-            f"`{key.value}` occurs twice; the other one is in line {lines[spot]}",
+            f"`{key.value}` occurs twice; the other one is on line {lines[spot]}",
             expected="every key once",
             look_at=Place(FILE, key.start_mark.line + 1),
         )
@@ -287,7 +287,9 @@ def _check_variable(blueprint: Blueprint, entry: dict[str, Any], spot: Spot) -> 
             names = [str(part.get("name")) for _, part in blueprint.parts(kind)]
             raise NotYet(
                 f"{entry['key']} comes from {wanted['name']!r}, which is not among the {kind}",
-                expected=f"one of {', '.join(names) or 'them, but there are none'}",
+                expected=f"one of {', '.join(names)}"
+                if names
+                else f"an entry of that name among the {kind}; there are none yet",
                 look_at=blueprint.place(*spot, source, "name"),
             )
         if source == "fromService" and not _is_same_type(

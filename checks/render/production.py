@@ -284,7 +284,7 @@ class Production:
         if _NO_TLS.search(log):
             return EnvironmentFault(
                 "the project asks PostgreSQL for TLS (ssl_require or sslmode), and the "
-                "PostgreSQL of this machine cannot offer it as the project wants it",
+                "PostgreSQL on this machine cannot provide it",
                 todo="nothing is wrong with that; check the deployment itself with "
                 "`check 6 --url https://...`",
             )

@@ -29,12 +29,12 @@ def redis_trouble(log: str) -> Trouble | None:
     error = last_words(_until_next_record(theirs[-1]))
     if (unexpected := _UNEXPECTED.search(error)) and unexpected[1].startswith("ssl"):
         advice = (
-            "options for TLS fit an address that begins with rediss://; Render's internal "
-            "address begins with redis://, so leave them out"
+            "TLS options need a URL that begins with rediss://; Render's internal "
+            "URL begins with redis://, so leave them out"
         )
         return Trouble(error, unexpected[1], advice)
     if "ssl" in error.lower():
-        advice = "Render's internal Redis has no TLS: use the address in REDIS_URL as it is"
+        advice = "Render's internal Redis has no TLS: use REDIS_URL as it is"
         return Trouble(error, "rediss", advice)
     return Trouble(error, unexpected[1] if unexpected else "")
 

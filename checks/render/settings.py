@@ -19,7 +19,7 @@ def debug_explained(project: Project) -> tuple[Place, str] | None:
                 continue
             place = Place(project.relative(file), node.lineno, "DEBUG")
             if isinstance(node.value, ast.Constant):
-                return place, f"`DEBUG = {node.value.value!r}` reads no variable"
+                return place, f"`DEBUG = {node.value.value!r}` does not read a variable"
             if _calls_bool(node.value):
                 return place, '`bool("false")` is True: every string is, unless it is empty'
             return place, ""

@@ -131,7 +131,9 @@ def text_faults(content: Any, spot: Spot = ()) -> Iterator[Finding]:
         )
     for key, value in children:
         if isinstance(key, str) and not _is_portable(key):
-            yield Finding("a key here contains a character that is not text", spot)
+            yield Finding(
+                "a key here contains a character that cannot be passed to a process", spot
+            )
         yield from text_faults(value, (*spot, key))
 
 
@@ -165,7 +167,7 @@ def service_findings(service: dict[str, Any], spot: Spot) -> Iterator[Finding]:
             yield _unknown_choice(key, service[key], choices, (*spot, key))
     if service.get("plan") == "free" and service.get("preDeployCommand"):
         yield Finding(
-            f"{title} is on the free plan, where Render runs no pre-deploy command",
+            f"{title} is on the free plan, where Render does not run a pre-deploy command",
             (*spot, "preDeployCommand"),
             expected="a paid plan, or no `preDeployCommand`",
             todo="write `plan: starter`, or let `startCommand` begin with "
@@ -276,7 +278,7 @@ def database_findings(database: dict[str, Any], spot: Spot) -> Iterator[Finding]
     if not _DATABASE_PLAN.fullmatch(str(plan)):
         shown = "free, basic-256mb, basic-1gb and larger ones"
         yield Finding(
-            f"`plan: {plan}` of {title}; the plans known here are {shown}",
+            f"`plan: {plan}` of {title} is not known to this check; it knows {shown}",
             (*spot, "plan"),
             certain=not isinstance(plan, str),
         )
@@ -326,7 +328,7 @@ def _unknown(
             text = f"Render does not know `{key}` {where}; did you mean `{meant}`?"
             yield Finding(text, (*spot, key), todo=f"write `{meant}`")
         else:
-            text = f"`{key}` {where} is not known here{_meant(key, known)}"
+            text = f"`{key}` {where} is not known to this check{_meant(key, known)}"
             yield Finding(text, (*spot, key), certain=False)
 
 
@@ -340,8 +342,8 @@ def _unknown_choice(key: str, value: Any, choices: Iterable[str], spot: Spot) ->
     if not isinstance(value, str):
         return Finding(f"`{key}` is {_kind_of(value)}, not a string", spot)
     return Finding(
-        f"`{key}: {value}` is not known here{_meant(value, known)}; "
-        f"known are {either(known)}",
+        f"`{key}: {value}` is not known to this check"
+        f"{_meant(value, known)}; it knows {either(known)}",
         spot,
         certain=False,
     )
