@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--junit", metavar="FILE", help="write the results as JUnit XML (- for stdout)"
     )
     parser.add_argument(
-        "--url", metavar="URL", help="check the deployment at this https address"
+        "--url", metavar="URL", help="check the deployment at this https URL"
     )
     parser.add_argument(
         "--login",
@@ -241,12 +241,12 @@ def web_address(url: str) -> str:
     local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise UsageError(
-            f"{url!r} is not an address to check. Give the deployment's own, "
+            f"{url!r} is not a URL that can be checked. Give the deployment's own, "
             "such as https://numeneon.onrender.com"
         )
     if not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
         raise UsageError(
-            f"Give the address alone, such as https://{parts.hostname or 'name'}"
+            f"Give the URL without a path or query, such as https://{parts.hostname or 'name'}"
         )
     return url.rstrip("/")
 

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "slug", metavar="SLUG", nargs="?", help="its name without a number: browser-client"
     )
-    parser.add_argument("--title", metavar="TITLE", help="default: made of the slug")
+    parser.add_argument("--title", metavar="TITLE", help="default: made from the slug")
     parser.add_argument(
         "--after",
         metavar="STEP",
@@ -82,7 +82,7 @@ def _planned(
     for name in (slug, *parts):
         if not _SLUG.fullmatch(name) or name in _RESERVED:
             raise UsageError(
-                f"{name!r} cannot name a step: use small letters and dashes, 40 at most."
+                f"{name!r} cannot name a step: use lowercase letters and dashes, 40 at most."
             )
     if slug in {step.name for step in home.steps}:
         raise UsageError(f"There is a step called {slug} already.")

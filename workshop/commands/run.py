@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow the command's name."""
     parser.add_argument("which", metavar="STEP|final|mine")
     parser.add_argument(
-        "--port", type=int, metavar="PORT", help="default: a free one, 8000 if it is"
+        "--port", type=int, metavar="PORT", help="default: 8000 if free, else another one"
     )
     project_options(parser, python=True)
 
@@ -78,7 +78,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
             Exit.FAILED,
         )
     except KeyboardInterrupt:
-        say("", "Stopped. The copy and its database are removed.")
+        say("", "Stopped. The copy and its database were removed.")
         return Exit.PASSED
 
 
@@ -181,7 +181,7 @@ def served(
             ended = server.poll() is not None
         if wanted is not None or not listens(port):
             break
-    what = "ended" if ended else "is silent"
+    what = "exited" if ended else "does not answer"
     raise Stop(f"The server did not start: it {what}. Its output is above.", Exit.FAILED)
 
 
@@ -243,7 +243,7 @@ def greeting(backend: ScratchBackend, port: int, password: str | None) -> list[s
         if backend.has_sockets and token and socket_greets(port, token):
             lines += [
                 "",
-                f"  alice's socket, for the console of a browser on http://127.0.0.1:{port}/ :",
+                f"  alice's socket: open http://127.0.0.1:{port}/ and paste this into its console",
                 "",
                 console_line(port, token),
             ]

@@ -94,17 +94,16 @@ def screen(
     ]
     if made:
         lines += [
-            f"Your project is in {home.shown(home.workspace)}: made from step 00.",
+            f"Your project is in {home.shown(home.workspace)}, created from step 0.",
             "",
         ]
     lines += [table(progress, colour=colour), "", position(progress)]
     if current:
-        hint = "an item is not clear?"
         lines += [
             f"  read   {live.page(current) if live else page_of(home, current)}",
             f"  edit   {home.shown(home.workspace)}",
             f"  check  {COMMAND} check",
-            f"  {hint}  {COMMAND} hint ITEM",
+            f"  stuck? {COMMAND} hint",
         ]
     elif live:
         lines += [f"  read   {live.address}"]
