@@ -36,6 +36,17 @@ def test_facts_are_those_of_the_list() -> None:
     assert filled("{{ table }}").splitlines()[0].startswith("> [ ]  0  ")
 
 
+def test_summary_of_a_part_counts_what_it_needs() -> None:
+    """The check of a part judges the items of earlier parts that its own need as well."""
+    own = int(filled("{{ items notifications-app.2 }}"))
+    found = re.fullmatch(
+        r"Step 3\.2: all passed, (\d+) items in 1\.0 s\.",
+        filled("{{ summary notifications-app.2 }}"),
+    )
+
+    assert found and int(found[1]) > own
+
+
 @pytest.mark.parametrize(
     ("minutes", "words"),
     [
