@@ -486,6 +486,14 @@ def test_checklist_is_that_of_the_checks(step: course.Step) -> None:
     assert "\n\n" not in text.strip()
 
 
+def test_hint_promises_an_explanation_only_where_there_is_one() -> None:
+    """An item of the whole page leads to no section: the checklist explains no code."""
+    text = made("@checklist step=00-rest-api")
+
+    assert 'href="#run">explained here' in text
+    assert 'href="#check"' not in text
+
+
 # Reference
 
 

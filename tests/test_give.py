@@ -31,7 +31,7 @@ def test_given_files_are_put_in_place(
 
     after = read_tree(workspace)
     assert f"  new          {VIEWS}" in words and f"  removed      {OLD}" in words
-    assert "Yours to write:\n  backend/site/settings.py" in words
+    assert "You write the rest of this step yourself:\n  backend/site/settings.py" in words
     assert after.pop(VIEWS) == STEPS["01-middle"][VIEWS].encode()
     assert after == {name: text for name, text in before.items() if name != OLD}
 

@@ -16,6 +16,8 @@ from tools.site.listings import BadReference, Listing, Page
 from tools.site.pages import Directive
 from tools.site.panes import TUTORIAL
 
+# Terminal 1 may be busy with a server.
+_GIVEN_IN = f"Terminal 2, {TUTORIAL[0].lower()}{TUTORIAL[1:]}"
 _LANGUAGES = {
     ".cfg": "ini",
     ".html": "html",
@@ -201,11 +203,10 @@ def given(directive: Directive, page: Page) -> list[str]:
     gone = [f"It removes {', '.join(names)}.", ""] if names else []
     blank = [f"`{change.path}` is empty." for change in changed if change.after == ""]
     return [
-        f"{count} provided: read {them}, but you do not have to type {them}. In the tutorial's "
-        f"folder, run this command. It backs up what is there, then copies {them} into your "
-        "project:",
+        f"{count} provided: read {them}, but you do not have to type {them}. In terminal 2, run "
+        f"this command. It backs up what is there, then copies {them} into your project:",
         "",
-        *fenced("console", [f"$ {give_command(step)}"], kind=".terminal", title=TUTORIAL),
+        *fenced("console", [f"$ {give_command(step)}"], kind=".terminal", title=_GIVEN_IN),
         "",
         *gone,
         *(line for sentence in blank for line in (sentence, "")),
@@ -302,11 +303,13 @@ def _line_of(item: Item) -> list[str]:
 
 
 def _answer(item: Item) -> str:
-    """The last hint: where on this page the code is that it names."""
+    """The last hint: which code it is about, and where on this page that is explained."""
     path, _, symbol = item.hints.code.partition("::")
     named = f"<code>{html.escape(symbol)}</code> in " if symbol else ""
     anchor = html.escape(item.docs.partition("#")[2], quote=True)
     code = f"The code: {named}<code>{html.escape(path)}</code>"
+    if anchor == "check":  # no section of the page explains it
+        return f"{code}."
     return f'{code}, <a href="#{anchor}">explained here</a>.'
 
 

@@ -104,4 +104,7 @@ def _same(one: Path, other: Path) -> bool:
 def _left(gift: Gift) -> Sequence[str]:
     if not gift.own:
         return ["There is nothing left to write in this step."]
-    return ["Yours to write:", *(f"  {name}" for name in gift.own)]
+    return [
+        "You write the rest of this step yourself:",
+        *(f"  {name}" for name in gift.own),
+    ]
