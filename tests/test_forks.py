@@ -103,6 +103,19 @@ def test_module_with_the_name_of_a_library_is_the_projects(
     assert told(run(server, tmp_path, "import redis; print(redis.MINE)")) == "True"
 
 
+def test_command_runs_in_another_folder(server: ForkServer, tmp_path: Path) -> None:
+    """`python backend/manage.py` finds the modules beside manage.py, libraries' names too."""
+    backend = tmp_path / "backend"
+    backend.mkdir()
+    (backend / "redis.py").write_text("MINE = True\n")
+    (backend / "manage.py").write_text("import os, redis; print(redis.MINE, os.getcwd())")
+    argv = [sys.executable, str(backend / "manage.py")]
+
+    process = Process(argv, cwd=tmp_path, env=warm.environment(), start=server.start)
+
+    assert told(process) == f"True {tmp_path}"
+
+
 def test_program_ends_with_us(server: ForkServer, tmp_path: Path) -> None:
     """Once killed it is gone, and what it started with it."""
     script = (

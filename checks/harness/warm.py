@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 from checks.harness.forks import ForkServer, NoAnswer, can_fork
@@ -23,8 +24,15 @@ from course.processes import Process
 
 PROBES = Path(__file__).parent.parent / "probes"
 _WAITING_SCRIPT = PROBES / "warm_interpreter.py"
+# Probes that set Django up and report. What stands ready on systems that do not
+# fork has a reactor as well, which is not for them.
+_PROBES_WITH_DJANGO = frozenset(
+    str(PROBES / f"check_{name}.py") for name in ("layer", "settings", "view")
+)
 # What a migrated database depends on. A watch trusts these names; a check trusts nothing.
 _SHAPES_DATABASE = re.compile(r"migrations|models|settings|apps\.py|requirements|\.env")
+# So many a watch remembers: somebody tries a line of the settings, and takes it back.
+_MOST_DATABASES = 8
 
 
 def environment(**plan: object) -> dict[str, str]:
@@ -41,13 +49,19 @@ def environment(**plan: object) -> dict[str, str]:
 class Interpreters:
     """Starts each program in an interpreter of its own that nothing was done to before."""
 
-    def start(self, sandbox: Sandbox, argv: list[str], env: dict[str, str]) -> Process:
-        """Run the project's Python with these arguments, in its backend folder.
+    def start(
+        self,
+        sandbox: Sandbox,
+        argv: list[str],
+        env: dict[str, str],
+        cwd: Path | None = None,
+    ) -> Process:
+        """Run the project's Python with these arguments, in its backend folder or in `cwd`.
 
         Raises OSError if there is no such Python.
         """
-        python, backend = sandbox.project.python, sandbox.project.backend
-        return Process([python, *argv], cwd=backend, env=env)
+        project = sandbox.project
+        return Process([project.python, *argv], cwd=cwd or project.backend, env=env)
 
     def refill(self, sandbox: Sandbox, env: dict[str, str]) -> None:
         """The run is over; this is the environment that its processes had."""
@@ -64,18 +78,26 @@ class ForkedInterpreters(Interpreters):
         self._server: ForkServer | None = None
         self._lock = threading.Lock()
 
-    def start(self, sandbox: Sandbox, argv: list[str], env: dict[str, str]) -> Process:
-        if _imports_the_libraries(argv, env):
+    def start(
+        self,
+        sandbox: Sandbox,
+        argv: list[str],
+        env: dict[str, str],
+        cwd: Path | None = None,
+    ) -> Process:
+        if _imports_the_libraries(argv, env, _PROBES_WITH_DJANGO):
             with contextlib.suppress(NoAnswer):
-                return self._forked(sandbox.project, argv, env)
-        return super().start(sandbox, argv, env)
+                return self._forked(sandbox.project, argv, env, cwd)
+        return super().start(sandbox, argv, env, cwd)
 
-    def _forked(self, project: Project, argv: list[str], env: dict[str, str]) -> Process:
+    def _forked(
+        self, project: Project, argv: list[str], env: dict[str, str], cwd: Path | None
+    ) -> Process:
         server = self._serving(project.python)
-        if _is_awaited_by_all(argv) and not server.ready:
+        if _is_awaited(argv) and not server.ready:
             raise NoAnswer("it is still importing")
         command = [str(project.python), *argv]
-        return Process(command, cwd=project.backend, env=env, start=server.start)
+        return Process(command, cwd=cwd or project.backend, env=env, start=server.start)
 
     def _serving(self, python: Path) -> ForkServer:
         """The fork server of that Python; items in other threads may be asking for it too."""
@@ -104,7 +126,15 @@ class WarmInterpreters(Interpreters):
         self._waiting: list[Process] = []
         self._backend: Path | None = None
 
-    def start(self, sandbox: Sandbox, argv: list[str], env: dict[str, str]) -> Process:
+    def start(
+        self,
+        sandbox: Sandbox,
+        argv: list[str],
+        env: dict[str, str],
+        cwd: Path | None = None,
+    ) -> Process:
+        if cwd is not None:  # they wait in the backend folder
+            return super().start(sandbox, argv, env, cwd)
         if self._backend != sandbox.project.backend:
             self.close()
         while self._waiting and _imports_the_libraries(argv, env):
@@ -136,23 +166,29 @@ def for_a_watch() -> Interpreters:
     return ForkedInterpreters() if can_fork() else WarmInterpreters()
 
 
-def _is_awaited_by_all(argv: list[str]) -> bool:
-    """Whether everything else waits for this program: it imports the libraries itself, beside
-    a fork server that is importing them, on another processor."""
-    return argv[:2] == ["manage.py", "migrate"]
+def _is_awaited(argv: list[str]) -> bool:
+    """Whether somebody waits for the end of this program: it imports the libraries itself,
+    beside a fork server that is importing them, on another processor."""
+    return argv[:2] == ["manage.py", "migrate"] or argv[0] in _PROBES_WITH_DJANGO
 
 
-def _imports_the_libraries(argv: list[str], env: dict[str, str]) -> bool:
-    """Whether this program would import them anyway, from where ours were imported."""
+def _imports_the_libraries(
+    argv: list[str], env: dict[str, str], more: Collection[str] = ()
+) -> bool:
+    """Whether this program would import them anyway, from where ours were imported.
+
+    `more` are scripts that do so besides manage.py and daphne.
+    """
     plan = json.loads(env.get("NUMENEON_CHECK", "{}"))
-    known = argv[0] == "manage.py" or argv[:2] == ["-m", "daphne"]
-    return known and "packages" not in plan and not _differs(env)
+    known = Path(argv[0]).name == "manage.py" or argv[:2] == ["-m", "daphne"]
+    return (known or argv[0] in more) and "packages" not in plan and not _differs(env)
 
 
 def _differs(env: dict[str, str]) -> bool:
     """Whether Python itself would start in another way with this environment."""
     ours = environment()
     names = {name for name in env.keys() | ours.keys() if name.startswith("PYTHON")}
+    names.discard("PYTHON_VERSION")  # Render's, which no Python reads
     return any(env.get(name) != ours.get(name) for name in names)
 
 
@@ -168,23 +204,28 @@ class NoDatabases:
 
 
 class MigratedDatabases(NoDatabases):
-    """Keeps the newest migrated database, for projects whose tables come out the same."""
+    """Keeps the newest migrated databases, for projects whose tables come out the same."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is where it is kept."""
-        self._kept = folder / "migrated.sqlite3"
-        self._digest = ""
+        """`folder` is where they are kept."""
+        self._folder = folder
+        self._kept: dict[str, Path] = {}  # by what the tables depend on, the newest last
 
     def reuse(self, sandbox: Sandbox, path: Path) -> bool:
-        if self._digest != _digest(sandbox) or not self._kept.is_file():
+        kept = self._kept.get(_digest(sandbox))
+        if kept is None or not kept.is_file():
             return False
-        shutil.copyfile(self._kept, path)
+        shutil.copyfile(kept, path)
         return True
 
     def keep(self, sandbox: Sandbox, path: Path) -> None:
-        if path.is_file():
-            shutil.copyfile(path, self._kept)
-            self._digest = _digest(sandbox)
+        if not path.is_file():
+            return
+        digest = _digest(sandbox)
+        self._kept[digest] = self._folder / f"migrated-{digest}.sqlite3"
+        shutil.copyfile(path, self._kept[digest])
+        if len(self._kept) > _MOST_DATABASES:
+            self._kept.pop(next(iter(self._kept))).unlink(missing_ok=True)
 
 
 def _digest(sandbox: Sandbox) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 import time
 import uuid
@@ -181,8 +180,7 @@ def _deploy_check(harness: Harness) -> Process:
 
 def _run_deploy_check(harness: Harness) -> Process:
     plan = production(harness)
-    command = f"exec python {_manage(plan)} check --deploy --fail-level WARNING"
-    process = plan.start(command, plan.env())
+    process = plan.manage("check", "--deploy", "--fail-level", "WARNING")
     if process.wait(60) is None:
         process.kill()
         raise NotYet(
@@ -196,10 +194,6 @@ def _run_deploy_check(harness: Harness) -> Process:
 def _stopped_by_an_error(process: Process) -> bool:
     """Whether Django's own commands cannot even begin: a mistake in the urls, say."""
     return "Traceback (most recent call last)" in process.log()
-
-
-def _manage(plan: Production) -> str:
-    return shlex.quote(str(plan.sandbox.project.backend / "manage.py"))
 
 
 @item("deploy.check", prefetch=[_deploy_check])
@@ -446,8 +440,7 @@ def migrations_run(harness: Harness) -> None:
             _first(harness)  # the start command may do it
         except (NotYet, EnvironmentFault) as fault:
             no_start = fault  # its own item's news, if the tables are there
-    command = f"python {_manage(plan)} migrate --check"
-    process = plan.start(command, plan.env(real=True))
+    process = plan.manage("migrate", "--check", real=True)
     if process.wait(60) != 0:
         raise (
             no_start

@@ -67,7 +67,8 @@ def import_all(names):
 
 def become(argv):
     """Run as if `python ARGV` had been typed in the current folder."""
-    if _hides_a_library():
+    is_command = os.path.basename(argv[0]) == "manage.py"
+    if _hides_a_library(os.path.dirname(argv[0]) if is_command else ""):
         start_anew(argv)
     sys.modules.pop("__main__", None)
     if argv[0] == "-m":
@@ -80,13 +81,13 @@ def become(argv):
         runpy.run_path(argv[0], run_name="__main__")
 
 
-def _hides_a_library():
-    """Whether a file of the project has the name of a package that is imported already.
+def _hides_a_library(folder):
+    """Whether a file in the project's folder has the name of a package that is imported already.
 
     The project must meet its own `redis.py` before the library, as it would when started.
     """
     loaded = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
-    return bool(loaded & {name.removesuffix(".py") for name in os.listdir()})
+    return bool(loaded & {name.removesuffix(".py") for name in os.listdir(folder or ".")})
 
 
 def start_anew(argv):

@@ -243,13 +243,19 @@ class Production:
 
     def start(self, command: str, env: dict[str, str]) -> Process:
         """Start a shell command in the service's folder, as Render does."""
-        shell = shutil.which("bash")
-        if shell is None or os.name == "nt":
-            raise EnvironmentFault(
-                "Render runs commands in bash, which is not installed on this machine",
-                todo="on Windows, run the check in WSL",
-            )
-        process = Process([shell, "-c", command], cwd=self.folder, env=env)
+        process = Process([_bash(), "-c", command], cwd=self.folder, env=env)
+        self.harness.at_end(process.kill)
+        return process
+
+    def manage(self, *arguments: str, **services: Any) -> Process:
+        """Start manage.py of the copy with these arguments, in the service's folder.
+
+        `services` are what env() is given.
+        """
+        _bash()  # without it nothing of a deployment is judged
+        argv = [str(self.sandbox.project.backend / "manage.py"), *arguments]
+        env = self.env(**services) | {"PYTHONIOENCODING": "utf-8"}
+        process = self.harness.interpreters.start(self.sandbox, argv, env, self.folder)
         self.harness.at_end(process.kill)
         return process
 
@@ -508,6 +514,17 @@ class Production:
             look_at=self.sandbox.place_in(log) or Place(settings),
             todo="with DEBUG off, raise ImproperlyConfigured where the variable is read",
         )
+
+
+def _bash() -> str:
+    """The shell of Render's commands. Raises EnvironmentFault."""
+    shell = shutil.which("bash")
+    if shell is None or os.name == "nt":
+        raise EnvironmentFault(
+            "Render runs commands in bash, which is not installed on this machine",
+            todo="on Windows, run the check in WSL",
+        )
+    return shell
 
 
 def _contents(root: Path) -> dict[Path, bytes]:

@@ -1,0 +1,78 @@
+"""What is kept from one run to the next, and when it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from checks.harness import warm
+from checks.harness.project import Project
+from checks.harness.sandbox import Sandbox
+from checks.harness.warm import MigratedDatabases
+
+SETTINGS = "site/settings.py"
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    """The scratch copy of a project that consists of its settings."""
+    root = tmp_path / "project"
+    (root / "site").mkdir(parents=True)
+    (root / SETTINGS).write_text("A = 1\n")
+    made = Sandbox(Project(root, root, Path("python"), "site.settings"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def databases(tmp_path: Path) -> MigratedDatabases:
+    """Where no database is kept yet."""
+    (tmp_path / "kept").mkdir()
+    return MigratedDatabases(tmp_path / "kept")
+
+
+def change(sandbox: Sandbox, text: str) -> None:
+    """Save other settings, as a learner does between two runs."""
+    (sandbox.original.root / SETTINGS).write_text(text)
+    sandbox.refresh()
+
+
+def test_line_that_is_taken_back_costs_no_migration(
+    sandbox: Sandbox, databases: MigratedDatabases, tmp_path: Path
+) -> None:
+    """Each state of the project has its own database, and finds it again."""
+    database = tmp_path / "db.sqlite3"
+    assert not databases.reuse(sandbox, database)
+    database.write_text("first")
+    databases.keep(sandbox, database)
+
+    change(sandbox, "A = 1\nB = 22\n")
+    assert not databases.reuse(sandbox, database)
+    database.write_text("second")
+    databases.keep(sandbox, database)
+    change(sandbox, "A = 1\n")
+
+    assert databases.reuse(sandbox, database)
+    assert database.read_text() == "first"
+
+
+def test_only_the_newest_databases_are_kept(
+    sandbox: Sandbox,
+    databases: MigratedDatabases,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A watch of many hours does not fill the disk."""
+    monkeypatch.setattr(warm, "_MOST_DATABASES", 2)
+    database = tmp_path / "db.sqlite3"
+    database.write_text("migrated")
+
+    for number in range(3):
+        change(sandbox, "A = 1\n" * (number + 1))
+        databases.keep(sandbox, database)
+
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+    change(sandbox, "A = 1\n")
+    assert not databases.reuse(sandbox, database)
