@@ -18,6 +18,7 @@ from checks.harness import warm as kept_warm
 from checks.harness.harness import Harness
 from checks.harness.recorder import Recorder, recording
 from checks.harness.sandbox import Sandbox
+from checks.harness.services import Service, start_postgres
 from checks.harness.warm import Interpreters, MigratedDatabases, NoDatabases
 from checks.items import Item, checklist_of, items_of
 from checks.results import ItemResult, Report, Status
@@ -51,11 +52,13 @@ class Session:
         warm: bool = False,
         interpreters: Interpreters | None = None,
         databases: NoDatabases | None = None,
+        postgres: Callable[[], Service] = start_postgres,
     ) -> None:
         """`python` is the project's interpreter (see checks.project.find).
 
         A `warm` session keeps what makes its next run faster. `interpreters` and `databases`
-        may be shared by several sessions; then they are not closed with this one.
+        may be shared by several sessions; then they are not closed with this one. `postgres`
+        gives each run an empty PostgreSQL, which it stops.
         """
         self.directory = Path(directory).absolute()
         self.python = python
@@ -63,6 +66,7 @@ class Session:
         self._own = kept_warm.for_a_watch() if warm else kept_warm.for_a_check()
         self._interpreters = interpreters or self._own
         self._databases = databases or NoDatabases()
+        self._postgres = postgres
         self._sandbox: Sandbox | None = None
         self._runs = 0
 
@@ -116,7 +120,13 @@ class Session:
         else:
             self._sandbox.refresh()
         self._runs += 1
-        harness = Harness(self._sandbox, self._interpreters, self._databases, self._runs)
+        harness = Harness(
+            self._sandbox,
+            self._interpreters,
+            self._databases,
+            self._runs,
+            postgres=self._postgres,
+        )
         try:
             yield harness
         finally:

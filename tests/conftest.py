@@ -16,6 +16,7 @@ from checks.harness.warm import MigratedDatabases
 
 # One definition for all files: imported into each, the session would begin a browser for each.
 from tests.browser import browser, visits  # noqa: F401 - fixtures
+from tests.clusters import SharedPostgres
 from tests.needs import require
 from tests.small import home, sessions, verdicts, workspace  # noqa: F401 - fixtures
 from tests.variants.venvs import python_of
@@ -91,10 +92,11 @@ def shared(
     if request.config.getoption("--full"):
         yield {}
         return
-    interpreters = warm.for_a_watch()
+    interpreters, postgres = warm.for_a_watch(), SharedPostgres()
     databases = MigratedDatabases(tmp_path_factory.mktemp("databases"))
-    yield {"interpreters": interpreters, "databases": databases}
+    yield {"interpreters": interpreters, "databases": databases, "postgres": postgres}
     interpreters.close()
+    postgres.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,15 +39,15 @@ REQUIRE_TLS = PARSED.replace("(database_url)", "(database_url, ssl_require=True)
 
 
 @pytest.fixture
-def judge(tmp_path):
-    """Judges one item of step 6 over the snapshot with some edits."""
+def judge(tmp_path, shared):
+    """Judges one item of step 6 over the snapshot with some edits; `own` is not shared."""
 
-    def run(item: str, *edits: Edit) -> ItemResult:
+    def run(item: str, *edits: Edit, **own: Any) -> ItemResult:
         project = tmp_path / "project"
         shutil.copytree(STEP.folder, project, ignore=shutil.ignore_patterns("__pycache__"))
         for edit in edits:
             edit.apply(project)
-        with Session(project) as session:
+        with Session(project, **(shared | own)) as session:
             report = session.run(6, only=[item])
         shown = "\n".join(line(result) for result in report.items)
         found = next(
@@ -99,7 +100,11 @@ def test_tls_that_postgres_lacks_is_the_environments(judge, monkeypatch):
     """A project may require TLS of its database; where ours has none, that is said."""
     monkeypatch.setattr(services, "_tls_options", lambda *args: [])
 
-    found = judge("deploy.migrates", Edit(SETTINGS, PARSED, REQUIRE_TLS))
+    found = judge(
+        "deploy.migrates",
+        Edit(SETTINGS, PARSED, REQUIRE_TLS),
+        postgres=services.start_postgres,
+    )
 
     assert (found.id, found.status) == ("deploy.migrates", Status.ENVIRONMENT)
     assert "TLS" in found.message
@@ -111,7 +116,11 @@ def test_database_over_tls_passes(judge, monkeypatch):
     folder = Path(max(SYSTEM_POSTGRES)).parent
     monkeypatch.setattr(services, "postgres_folder", lambda: folder)
 
-    found = judge("deploy.migrates", Edit(SETTINGS, PARSED, REQUIRE_TLS))
+    found = judge(
+        "deploy.migrates",
+        Edit(SETTINGS, PARSED, REQUIRE_TLS),
+        postgres=services.start_postgres,
+    )
 
     assert (found.id, found.status) == ("deploy.migrates", Status.PASSED)
 

@@ -19,6 +19,7 @@ from checks.errors import EnvironmentFault
 from checks.harness import services
 from checks.harness.latency_proxy import LatencyProxy
 from course.processes import free_port, listening, wait_until
+from tests.clusters import SharedPostgres
 
 pytestmark = pytest.mark.server
 
@@ -86,6 +87,27 @@ def test_two_of_each_do_not_meet(postgres, own_redis, tmp_path):
     finally:
         other.stop()
         another.stop()
+
+
+def test_databases_of_one_cluster_do_not_meet():
+    """What runs of our own tests share is the server: each database is new, and goes again."""
+    shared = SharedPostgres()
+    try:
+        one, other = shared(), shared()
+        with psycopg.connect(one.url) as connection:
+            connection.execute("CREATE TABLE mine (id int)")
+        with psycopg.connect(other.url) as connection:
+            [found] = connection.execute("SELECT to_regclass('mine')").fetchone()
+        assert found is None
+
+        one.stop()
+
+        with pytest.raises(psycopg.OperationalError, match="does not exist"):
+            psycopg.connect(one.url)
+        assert listening(other.port)
+    finally:
+        shared.close()
+    assert not listening(other.port)
 
 
 def test_stop_leaves_nothing_behind():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,15 @@ class Harness(Resources):
         interpreters: Interpreters,
         databases: NoDatabases,
         run: int = 1,
+        *,
+        postgres: Callable[[], Service] = services.start_postgres,
     ) -> None:
         super().__init__()
         self.sandbox = sandbox
         self.project = sandbox.project
         self.interpreters = interpreters
         self.databases = databases
+        self._postgres = postgres
         self.folder = sandbox.folder / f"run-{run}"
         self.facts_folder = self.folder / "facts"
         self.facts_folder.mkdir(parents=True)
@@ -208,7 +212,7 @@ class Harness(Resources):
 
     def postgres(self) -> Service:
         """A real PostgreSQL, empty and private to this run."""
-        return self.once("postgres", lambda: self._kept(services.start_postgres()))
+        return self.once("postgres", lambda: self._kept(self._postgres()))
 
     def _kept(self, service: Service) -> Service:
         self.at_end(service.stop)
