@@ -34,7 +34,19 @@ def project(tmp_path):
     return root
 
 
-def judge(root, step=ASGI) -> Report:
+@pytest.fixture
+def judge(shared):
+    """Judge a project with what the sessions of these tests share; the report."""
+
+    def judged(root, step=ASGI) -> Report:
+        with Session(root, **shared) as session:
+            return session.run(step)
+
+    return judged
+
+
+def judge_alone(root, step=ASGI) -> Report:
+    """The same with nothing that was there before, as a learner's check begins."""
     with Session(root) as session:
         return session.run(step)
 
@@ -60,7 +72,7 @@ def append(file, text):
 
 
 @pytest.mark.parametrize("step", course.steps(), ids=lambda step: step.slug)
-def test_empty_folder_is_a_verdict(step, tmp_path):
+def test_empty_folder_is_a_verdict(step, tmp_path, judge):
     """An empty folder fails the first item and says that there is no manage.py."""
     failure = only_failure(judge(tmp_path, step.number))
 
@@ -69,7 +81,7 @@ def test_empty_folder_is_a_verdict(step, tmp_path):
 
 @pytest.mark.parametrize("step", course.steps(), ids=lambda step: step.slug)
 @pytest.mark.parametrize("file", [SETTINGS, URLS])
-def test_syntax_error_names_its_line(file, step, project):
+def test_syntax_error_names_its_line(file, step, project, judge):
     """A syntax error fails one item, whose message holds the file and the line."""
     lines = (project / file).read_text("utf-8").count("\n")
     append(project / file, "def broken(:\n")
@@ -82,7 +94,7 @@ def test_syntax_error_names_its_line(file, step, project):
     assert (failure.file, failure.line) == (file, lines + 1)
 
 
-def test_missing_dependency_is_named(project):
+def test_missing_dependency_is_named(project, judge):
     """An import that cannot be satisfied is named, with the line that asks for it."""
     append(project / SETTINGS, "import no_such_package\n")
 
@@ -92,7 +104,7 @@ def test_missing_dependency_is_named(project):
     assert failure.file == SETTINGS
 
 
-def test_hanging_start_is_said(project, monkeypatch):
+def test_hanging_start_is_said(project, monkeypatch, judge):
     """A server that never listens is ended, and the message says what was waited for."""
     monkeypatch.setattr(processes, "START_SECONDS", 8)
     append(project / URLS, "import time\nprint('about to wait')\ntime.sleep(3600)\n")
@@ -105,7 +117,7 @@ def test_hanging_start_is_said(project, monkeypatch):
     assert (failure.file, failure.line) == (URLS, line_of(project / URLS, "time.sleep"))
 
 
-def test_connect_that_blocks_the_server_is_the_place(project):
+def test_connect_that_blocks_the_server_is_the_place(project, judge):
     """A line of connect() that waits without await stops all sockets: it is named."""
     waiting = '        user = self.scope["user"]\n'
     replace(project / CONSUMERS, waiting, f"        time.sleep(3600)\n{waiting}")
@@ -118,7 +130,7 @@ def test_connect_that_blocks_the_server_is_the_place(project):
     assert (failure.file, failure.line) == (CONSUMERS, line)
 
 
-def test_server_that_prints_nothing_passes(project):
+def test_server_that_prints_nothing_passes(project, judge):
     """Silence is no failure."""
     append(
         project / "backend/numeneon/asgi.py",
@@ -128,7 +140,7 @@ def test_server_that_prints_nothing_passes(project):
     assert judge(project).status is Status.PASSED
 
 
-def test_server_that_dies_is_one_failure(project):
+def test_server_that_dies_is_one_failure(project, judge):
     """A server that dies after ten requests fails the item it died in, with its last words."""
     (project / "backend/dying.py").write_text(
         "import os\n"
@@ -150,7 +162,7 @@ def test_server_that_dies_is_one_failure(project):
     assert "the end" in failure.message
 
 
-def test_busy_port_is_tried_again(project, monkeypatch):
+def test_busy_port_is_tried_again(project, monkeypatch, judge):
     """A port that somebody took in between costs another try, not a verdict."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = [taken.getsockname()[1]]
@@ -162,7 +174,7 @@ def test_busy_port_is_tried_again(project, monkeypatch):
         assert judge(project).status is Status.PASSED
 
 
-def test_huge_log_is_no_obstacle(project):
+def test_huge_log_is_no_obstacle(project, judge):
     """Megabytes of output, and a line of a megabyte, change nothing."""
     append(
         project / "backend/numeneon/asgi.py",
@@ -173,7 +185,7 @@ def test_huge_log_is_no_obstacle(project):
     assert judge(project).status is Status.PASSED
 
 
-def test_windows_line_endings_pass(project):
+def test_windows_line_endings_pass(project, judge):
     """Every Python file with CRLF is as good as with LF."""
     for file in (project / "backend").rglob("*.py"):
         file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
@@ -182,7 +194,7 @@ def test_windows_line_endings_pass(project):
 
 
 @pytest.mark.parametrize("name", ["mein schöner Ordner", "проект", "项目 #1 & (copy)"])
-def test_unusual_path_passes(name, project, tmp_path):
+def test_unusual_path_passes(name, project, tmp_path, judge):
     """A folder may have spaces, non-Latin letters and signs that a shell would eat."""
     root = tmp_path / name
     project.rename(root)
@@ -190,7 +202,7 @@ def test_unusual_path_passes(name, project, tmp_path):
     assert judge(root).status is Status.PASSED
 
 
-def test_read_only_folder_passes(project):
+def test_read_only_folder_passes(project, judge):
     """Nothing has to be written in the project."""
     for path in [*project.rglob("*"), project]:
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -208,7 +220,7 @@ def test_learners_shell_is_not_heard(project, monkeypatch):
     monkeypatch.setenv("REDIS_URL", "redis://redis.example:6379")
     monkeypatch.setenv("DEBUG", "false")
 
-    assert judge(project).status is Status.PASSED
+    assert judge_alone(project).status is Status.PASSED
 
 
 def test_missing_interpreter_is_the_environments_fault(project):
@@ -217,7 +229,7 @@ def test_missing_interpreter_is_the_environments_fault(project):
     folder.mkdir()
     (folder / "pyvenv.cfg").write_text("home = /nowhere\n")
 
-    report = judge(project)
+    report = judge_alone(project)
 
     assert report.status is Status.ENVIRONMENT
     assert "cannot be started" in report.items[0].message
@@ -228,18 +240,18 @@ def test_two_checks_at_once_do_not_meet(project):
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(2) as pool:
-        reports = list(pool.map(judge, [project, project]))
+        reports = list(pool.map(judge_alone, [project, project]))
 
     assert [report.status for report in reports] == [Status.PASSED] * 2
 
 
-def test_project_without_backend_folder_passes(project, tmp_path):
+def test_project_without_backend_folder_passes(project, tmp_path, judge):
     """manage.py may lie in the project's own folder."""
     assert judge(project / "backend").status is Status.PASSED
 
 
 @pytest.mark.skipif(os.name == "nt", reason="symbolic links need rights on Windows")
-def test_links_are_followed_and_loops_are_not(project):
+def test_links_are_followed_and_loops_are_not(project, judge):
     """A link to a file is read, a link to the folder above does no harm."""
     settings = project / SETTINGS
     settings.rename(project / "elsewhere.py")
@@ -254,7 +266,7 @@ def test_links_are_followed_and_loops_are_not(project):
     [step for step in course.steps() if step.name not in KEEP_THEIR_NAMES],
     ids=lambda step: step.slug,
 )
-def test_renamed_apps_pass(step, project):
+def test_renamed_apps_pass(step, project, judge):
     """The names of apps are the learner's own; addresses and events are the contract."""
     names = {"notifications": "bells", "friends": "buddies", "numeneon": "mysite"}
     for file in [*project.rglob("*.py"), project / "backend/pytest.ini"]:
@@ -280,7 +292,7 @@ HOSTILE_SECONDS = 100
 
 
 @pytest.fixture
-def judged_in_time(project):
+def judged_in_time(project, judge):
     """Judge the project, which must have its verdict in time; the report."""
 
     def judged(step=ASGI):

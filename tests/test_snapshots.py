@@ -58,12 +58,15 @@ def project_of(tmp_path):
 
 
 @pytest.mark.parametrize(("step", "snapshot"), list(_pairs()))
-def test_snapshot_passes_and_is_untouched(step, snapshot, project_of):
-    """A snapshot passes every checklist up to its own, and not a byte of it changes."""
+def test_snapshot_passes_and_is_untouched(step, snapshot, project_of, shared):
+    """A snapshot passes every checklist up to its own, and not a byte of it changes.
+
+    Under its own checklist it begins with nothing, as a learner's check does.
+    """
     root = project_of(snapshot)
     before = digest(root)
 
-    with Session(root) as session:
+    with Session(root, **({} if step == snapshot else shared)) as session:
         report = session.run(step.number)
 
     assert report.status is Status.PASSED, "\n".join(map(line, report.items))
@@ -71,12 +74,12 @@ def test_snapshot_passes_and_is_untouched(step, snapshot, project_of):
 
 
 @pytest.mark.parametrize("step", STEPS[1:], ids=lambda step: step.slug)
-def test_previous_snapshot_fails(step, project_of):
+def test_previous_snapshot_fails(step, project_of, shared):
     """The snapshot before a step fails the step's checklist, and nothing of ours breaks."""
     root = project_of(course.step(step.number - 1))
     before = digest(root)
 
-    with Session(root) as session:
+    with Session(root, **shared) as session:
         report = session.run(step.number)
 
     shown = "\n".join(map(line, report.items))
