@@ -5,9 +5,15 @@ variant. `UPDATE_GOLDEN=1 python3 tutorial.py test -k variant` writes those that
 read the difference before you keep it. An empty new file there asks for one more.
 """
 
+from __future__ import annotations
+
 import os
 import re
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,8 +22,20 @@ from checks.items import items_of, step06
 from checks.report import line
 from checks.results import Report, Status
 from checks.runner import Session
-from tests.variants import Variant, variants_of
+from tests.variants import (
+    Edit,
+    Variant,
+    broken,
+    correct,
+    grouped,
+    make_together,
+    variants_of,
+)
 
+if TYPE_CHECKING:
+    from _pytest.mark.structures import ParameterSet
+
+FINE = {Status.PASSED, Status.MANUAL}
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -27,10 +45,19 @@ def _name(step: course.Step, variant: Variant) -> str:
     return f"{step.number:02}-{variant.item}-{kind}-{words}"
 
 
-def _cases():
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A case for each group of variants that are judged in one run; with --full for each one."""
+    if "group" in metafunc.fixturenames:
+        full = metafunc.config.getoption("--full")
+        metafunc.parametrize(("step", "group"), list(_cases(full=full)))
+
+
+def _cases(*, full: bool) -> Iterator[ParameterSet]:
     for step in course.steps():
-        for variant in variants_of(step):
-            yield pytest.param(step, variant, id=_name(step, variant))
+        variants = variants_of(step)
+        for group in [[v] for v in variants] if full else grouped(variants):
+            name = "+".join(_name(step, variant) for variant in group)
+            yield pytest.param(step, group, id=name)
 
 
 @pytest.fixture(autouse=True)
@@ -40,22 +67,39 @@ def shorter_silence(monkeypatch):
     monkeypatch.setattr(step06, "IDLE_SECONDS", 7.5)
 
 
+@pytest.fixture
+def judge(tmp_path, interpreter, shared, full):
+    """Judge a project with these variants; the report.
+
+    Judged are their items and what these need; with --full the whole checklist, so that a
+    broken variant fails nothing else either.
+    """
+
+    def judged(step: course.Step, variants: Sequence[Variant]) -> Report:
+        project = Path(tempfile.mkdtemp(dir=tmp_path), "project")
+        make_together(variants, step, project)
+        with Session(project, interpreter(variants[0].python), **shared) as session:
+            return session.run(step.number, only=() if full else [v.item for v in variants])
+
+    return judged
+
+
 @pytest.mark.variants
-@pytest.mark.parametrize(("step", "variant"), list(_cases()))
-def test_variant_gets_its_verdict(step, variant, tmp_path, interpreter, shared, full):
+def test_variant_gets_its_verdict(step, group, judge):
     """A broken variant fails exactly its item, a correct one passes.
 
-    Judged are the item and what it needs; with --full the whole checklist, so that a broken
-    variant fails nothing else either.
+    Correct ones that pass in one project are not judged one by one; where they do not, each
+    of them alone decides.
     """
-    project = tmp_path / "project"
-    variant.make(step, project)
-
-    with Session(project, interpreter(variant.python), **shared) as session:
-        report = session.run(step.number, only=() if full else [variant.item])
-
-    _assert_verdict(report, variant)
-    _assert_golden(report, GOLDEN / f"{_name(step, variant)}.txt")
+    if len(group) > 1:
+        together = judge(step, group)
+        if _passes(together):
+            return
+        warnings.warn(f"they do not pass together: {_shown(together)}", stacklevel=1)
+    for variant in group:
+        report = judge(step, [variant])
+        _assert_verdict(report, variant)
+        _assert_golden(report, GOLDEN / f"{_name(step, variant)}.txt")
 
 
 def _assert_golden(report: Report, file: Path) -> None:
@@ -95,23 +139,30 @@ def test_golden_messages_belong_to_variants():
     kept = {file.stem for file in GOLDEN.glob("*.txt")}
 
     assert len(kept) >= 20
-    assert kept <= {case.id for case in _cases()}
+    assert kept <= {case.id for case in _cases(full=True)}
 
 
 def _assert_verdict(report: Report, variant: Variant) -> None:
-    shown = "\n".join(line(result) for result in report.items)
+    shown = _shown(report)
     failed = {r.id for r in report.items if r.status is Status.FAILED}
     assert failed == (set() if variant.passes else {variant.item}), shown
-    fine = {Status.PASSED, Status.MANUAL}
     if variant.passes:
-        assert all(r.status in fine for r in report.items), shown
+        assert _passes(report), shown
         return
     blockers = {r.id: r.blocked_by for r in report.items if r.status is Status.BLOCKED}
     for result in report.items:
         if result.id == variant.item:
             assert "found" in result.message, shown
-        elif result.status not in fine:
+        elif result.status not in FINE:
             assert _root(result.id, blockers) == variant.item, shown
+
+
+def _passes(report: Report) -> bool:
+    return all(result.status in FINE for result in report.items)
+
+
+def _shown(report: Report) -> str:
+    return "\n".join(line(result) for result in report.items)
 
 
 def _root(id: str, blockers: dict[str, str]) -> str:
@@ -119,6 +170,24 @@ def _root(id: str, blockers: dict[str, str]) -> str:
     while id in blockers:
         id = blockers[id]
     return id
+
+
+def test_only_what_hides_nothing_is_judged_together():
+    """Variants that are correct, of other items, in other files, and not meant to be alone."""
+    edits = {name: Edit(name, "", "") for name in "abc"}
+    first = correct("one", "first", edits["a"])
+    joining = correct("two", "another item in another file", edits["b"])
+    others = [
+        broken("three", "broken", edits["c"]),
+        correct("three", "in the same file", edits["a"]),
+        correct("one", "of the same item", edits["c"]),
+        correct("three", "for itself", edits["c"], alone=True),
+        correct("three", "by another Python", edits["c"], python="without:x"),
+    ]
+
+    assert grouped([first, joining]) == [[first, joining]]
+    for other in others:
+        assert grouped([first, other]) == [[first], [other]]
 
 
 @pytest.mark.parametrize("step", course.steps(), ids=lambda step: step.slug)

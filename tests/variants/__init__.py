@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,19 +45,62 @@ class Edit:
 
 @dataclass(frozen=True)
 class Variant:
-    """A snapshot with edits, and what its checklist must say of the item."""
+    """A snapshot with edits, and what its checklist must say of the item.
+
+    One that has to be `alone` does not pass together with others, for a reason that no file
+    in common shows.
+    """
 
     item: str
     label: str
     edits: tuple[Edit, ...]
     passes: bool
     python: str | None = None
+    alone: bool = False
+
+    @property
+    def files(self) -> set[str]:
+        """What it edits."""
+        return {edit.path for edit in self.edits}
 
     def make(self, step: course.Step, root: Path) -> None:
         """Put the variant's project into the folder `root`, which is not there yet."""
-        shutil.copytree(step.folder, root, ignore=shutil.ignore_patterns("__pycache__"))
-        for edit in self.edits:
+        make_together([self], step, root)
+
+
+def make_together(variants: Iterable[Variant], step: course.Step, root: Path) -> None:
+    """Put a project with the edits of all these variants into the folder `root`."""
+    shutil.copytree(step.folder, root, ignore=shutil.ignore_patterns("__pycache__"))
+    for variant in variants:
+        for edit in variant.edits:
             edit.apply(root)
+
+
+def grouped(variants: Iterable[Variant]) -> list[list[Variant]]:
+    """The same variants, those together that one project can show to be correct.
+
+    Each of them is about another item and edits other files. A broken one is alone: it must
+    fail nothing but its item.
+    """
+    groups: list[list[Variant]] = []
+    for variant in variants:
+        group = next((g for g in groups if all(_go_together(variant, v) for v in g)), None)
+        if group is None:
+            groups.append([variant])
+        else:
+            group.append(variant)
+    return groups
+
+
+def _go_together(one: Variant, other: Variant) -> bool:
+    return (
+        one.passes
+        and other.passes
+        and not (one.alone or other.alone)
+        and one.python == other.python
+        and one.item != other.item
+        and one.files.isdisjoint(other.files)
+    )
 
 
 def broken(item: str, label: str, *edits: Edit, python: str | None = None) -> Variant:
@@ -64,9 +108,11 @@ def broken(item: str, label: str, *edits: Edit, python: str | None = None) -> Va
     return Variant(item, label, edits, passes=False, python=python)
 
 
-def correct(item: str, label: str, *edits: Edit, python: str | None = None) -> Variant:
+def correct(
+    item: str, label: str, *edits: Edit, python: str | None = None, alone: bool = False
+) -> Variant:
     """A project that does the item's thing in another way and must pass."""
-    return Variant(item, label, edits, passes=True, python=python)
+    return Variant(item, label, edits, passes=True, python=python, alone=alone)
 
 
 def settings_in_a_package(number: int) -> tuple[Edit, ...]:

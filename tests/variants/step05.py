@@ -428,6 +428,7 @@ VARIANTS = [
             "    ),\n"
             "}",
         ),
+        alone=True,  # who verifies tokens without these settings refuses such ones
     ),
     correct(
         "asgi.greets",
