@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -24,23 +25,23 @@ from checks.results import Report, Status
 from checks.runner import Session
 from course.processes import Process, free_port, listens, start_on_free_port
 
-pytestmark = pytest.mark.server
+# In one worker: they share a database.
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("deployment")]
 
 PASSWORD = "Sunny-meadow-42"
 LOGINS = [("alice@example.com", PASSWORD), ("bob@example.com", PASSWORD)]
 STEP = course.step(6)
+DATABASE = "db.sqlite3"
 
 
 class Deployment:
     """The last step, served on this machine as a host would, with alice and bob in it."""
 
     def __init__(
-        self, folder: Path, *, middleware: str = "", tls: Path | None = None
+        self, folder: Path, database: Path, *, middleware: str = "", tls: Path | None = None
     ) -> None:
-        self.folder = folder
-        self._settings(middleware)
-        self._run("migrate", "-v", "0")
-        self._run("seed_demo", "--password", PASSWORD)
+        write_settings(folder, middleware)
+        shutil.copyfile(database, folder / database.name)
         options = ["--ssl-certfile", tls, "--ssl-keyfile", tls] if tls else []
         argv = [sys.executable, "-m", "uvicorn", "--lifespan", "off", *map(str, options)]
 
@@ -48,37 +49,12 @@ class Deployment:
             return Process(
                 [*argv, "--port", str(port), "numeneon.asgi:application"],
                 cwd=STEP.folder / "backend",
-                env=self._env(),
+                env=environment(folder),
             )
 
         self.process, self.port, up = start_on_free_port(start, listens)
         assert up, self.process.log()
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
-
-    def _settings(self, middleware: str) -> None:
-        text = "from numeneon.settings import *\n"
-        if middleware:
-            text += f"MIDDLEWARE = ['deployed.{middleware}', *MIDDLEWARE]\n"
-        (self.folder / "deployed_settings.py").write_text(text)
-        (self.folder / "deployed.py").write_text(MIDDLEWARE)
-
-    def _env(self) -> dict[str, str]:
-        return os.environ | {
-            "DJANGO_SETTINGS_MODULE": "deployed_settings",
-            "PYTHONPATH": os.pathsep.join([str(self.folder), str(STEP.folder / "backend")]),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "DATABASE_URL": f"sqlite:///{self.folder / 'db.sqlite3'}",
-            "SECRET_KEY": "a-key-of-a-deployment-for-tests-0123456789-abcdef",
-        }
-
-    def _run(self, *command: str) -> None:
-        subprocess.run(
-            [sys.executable, "-m", "django", *command],
-            cwd=self.folder,
-            env=self._env(),
-            check=True,
-            capture_output=True,
-        )
 
     def messages(self, email: str) -> list[str]:
         """What is in that person's messages."""
@@ -106,13 +82,51 @@ def silent(get_response):
 """
 
 
+def write_settings(folder: Path, middleware: str = "") -> None:
+    """Make the settings of a deployment, with one of the functions of MIDDLEWARE in front."""
+    text = "from numeneon.settings import *\n"
+    # Their passwords are not what is judged: slow hashing would be half of each test.
+    text += "PASSWORD_HASHERS = ['django.contrib.auth.hashers.MD5PasswordHasher']\n"
+    if middleware:
+        text += f"MIDDLEWARE = ['deployed.{middleware}', *MIDDLEWARE]\n"
+    (folder / "deployed_settings.py").write_text(text)
+    (folder / "deployed.py").write_text(MIDDLEWARE)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The variables of a deployment whose settings and database are in that folder."""
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "deployed_settings",
+        "PYTHONPATH": os.pathsep.join([str(folder), str(STEP.folder / "backend")]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "DATABASE_URL": f"sqlite:///{folder / DATABASE}",
+        "SECRET_KEY": "a-key-of-a-deployment-for-tests-0123456789-abcdef",
+    }
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with alice and bob in it, made once: to make it takes longer than a test."""
+    folder = tmp_path_factory.mktemp("deployed")
+    write_settings(folder)
+    for command in (["migrate", "-v", "0"], ["seed_demo", "--password", PASSWORD]):
+        subprocess.run(
+            [sys.executable, "-m", "django", *command],
+            cwd=folder,
+            env=environment(folder),
+            check=True,
+            capture_output=True,
+        )
+    return folder / DATABASE
+
+
 @pytest.fixture
-def deploy(tmp_path: Path) -> Iterator[object]:
+def deploy(tmp_path: Path, database: Path) -> Iterator[object]:
     """Makes a deployment; ends it after the test."""
     made: list[Deployment] = []
 
     def make(**options: object) -> Deployment:
-        made.append(Deployment(tmp_path, **options))
+        made.append(Deployment(tmp_path, database, **options))
         return made[-1]
 
     yield make
