@@ -15,6 +15,7 @@ from course import processes
 from course.processes import listening
 from tools.player import matching as play_compare
 from tools.player import player
+from tools.player import scratch as play_scratch
 from tools.player.edits import with_wrong
 from tools.player.player import NotAsShown, Player, Score, Source, play, run_options
 from tools.player.scratch import environment
@@ -63,10 +64,19 @@ def tell(line: str) -> None:
     print(f"\n  {line}", end="", file=sys.stderr, flush=True)
 
 
-def played(text: str, folder: Path, step: str | None = "installation") -> Score:
-    """Play a page of our own, without a browser."""
-    of = None if step is None else course.step(step)
-    return play(Source("page.md", text, of), folder / "tutorial", None, MISSING)
+def played(
+    text: str, folder: Path, step: str | None = "installation", *, whole: bool = False
+) -> Score:
+    """Play a page of our own, without a browser.
+
+    It finds only a workspace, unless it needs the `whole` tutorial for its commands: to copy
+    that takes longer than such a page.
+    """
+    page = Source("page.md", text, None if step is None else course.step(step))
+    with pytest.MonkeyPatch.context() as patch:
+        for parts in () if whole else ("PACKAGES", "FOLDERS"):
+            patch.setattr(play_scratch, parts, ())
+        return play(page, folder / "tutorial", None, MISSING)
 
 
 # The pages
@@ -210,7 +220,7 @@ def test_given_files_come_by_their_command(tmp_path: Path) -> None:
     step = course.step("settings")
     text = f"@given step={step.slug}\n@diff step={step.slug} path={SETTINGS}\n"
 
-    score = played(text, tmp_path, step.slug)
+    score = played(text, tmp_path, step.slug, whole=True)
 
     given = [c.path for c in differences.changes_of(step) if step.gives(c.path)]
     assert given

@@ -16,7 +16,8 @@ from course.processes import Process, free_port, supervised
 from tools.player.matching import as_shown, rewritten
 from tools.site import differences
 
-PARTS = ("checks", "course", "docs", "steps", "final", "tools", "workshop")
+PACKAGES = ("checks", "course", "tools", "workshop")
+FOLDERS = ("docs", "steps", "final")
 FILES = ("tutorial.py", "mkdocs.yml", "requirements.in", "requirements.txt")
 # What our own pytest, or CI, may hold that a learner's terminal does not.
 OURS = {
@@ -88,10 +89,11 @@ def make(root: Path, step: Step | None) -> Scratch:
     """
     root = root.resolve()
     root.mkdir(parents=True)
-    for name in PARTS:
-        shutil.copytree(
-            ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__")
-        )
+    for name in (*PACKAGES, *FOLDERS):
+        # Packages come with what is compiled, or each command of a page would do that again;
+        # another process may be writing such a file, under a name that ends with a number.
+        left_out = "*.pyc.*" if name in PACKAGES else "__pycache__"
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(left_out))
     for name in FILES:
         shutil.copy2(ROOT / name, root)
     scratch = Scratch(root, free_port(), free_port())

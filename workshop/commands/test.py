@@ -103,8 +103,16 @@ def _shown(name: str, command: list[str], folder: Path) -> GateStage:
     """Run a program whose output is seen as it comes."""
     say("", f"== {name}: {' '.join(command[1:])}")
     start = time.monotonic()
-    done = subprocess.run(command, cwd=folder)
+    done = subprocess.run(command, cwd=folder, env=_environment())
     return GateStage(name, done.returncode == 0, time.monotonic() - start)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but what is compiled is kept, whatever the shell says: hundreds of programs start,
+    and every pytest among them would compile its plugins anew."""
+    kept = dict(os.environ)
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept
 
 
 def steps(home: Home) -> list[GateStage]:
