@@ -23,12 +23,12 @@ _TWO_FAULTS = broken(
 )
 
 
-def test_error_is_shown_only_by_the_item_that_caused_it(tmp_path):
+def test_error_is_shown_only_by_the_item_that_caused_it(tmp_path, shared):
     """The logged error of a friend request is no news of a message that is not told."""
     _TWO_FAULTS.make(course.step(4), tmp_path / "project")
     both = ["events.friend-request", "events.new-message"]
 
-    with Session(tmp_path / "project") as session:
+    with Session(tmp_path / "project", **shared) as session:
         report = session.run(4, only=both)
 
     failed = {r.id: r for r in report.items if r.status is Status.FAILED}
@@ -54,7 +54,7 @@ class NotificationsConfig(AppConfig):
 """
 
 
-def test_error_of_no_request_is_shown_by_no_item(tmp_path):
+def test_error_of_no_request_is_shown_by_no_item(tmp_path, shared):
     """A refused connection to Redis that was logged at the start is no news of a post."""
     project = broken(
         "events.new-post",
@@ -64,7 +64,7 @@ def test_error_of_no_request_is_shown_by_no_item(tmp_path):
     )
     project.make(course.step(4), tmp_path / "project")
 
-    with Session(tmp_path / "project") as session:
+    with Session(tmp_path / "project", **shared) as session:
         report = session.run(4, only=["events.new-post"])
 
     [failure] = [r for r in report.items if r.status is Status.FAILED]

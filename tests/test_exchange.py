@@ -385,18 +385,23 @@ def test_what_was_left_out_is_said():
 # On a real project
 
 
-def judged(project: Path, item: str) -> tuple[ItemResult, str]:
+@pytest.fixture
+def judged(shared):
     """The verdict on one item of step 3, and everything that anybody is shown of the run."""
-    with Session(project) as session:
-        found = session.run(course.step("notifications-app").number, only=[item])
-    lines = [
-        line
-        for result in found.items
-        if result.exchange
-        for line in sequence.drawn(result.exchange)
-    ]
-    [result] = [result for result in found.items if result.id == item]
-    return result, report.to_json(found) + report.to_junit(found) + "\n".join(lines)
+
+    def run(project: Path, item: str) -> tuple[ItemResult, str]:
+        with Session(project, **shared) as session:
+            found = session.run(course.step("notifications-app").number, only=[item])
+        lines = [
+            line
+            for result in found.items
+            if result.exchange
+            for line in sequence.drawn(result.exchange)
+        ]
+        [result] = [result for result in found.items if result.id == item]
+        return result, report.to_json(found) + report.to_junit(found) + "\n".join(lines)
+
+    return run
 
 
 def changed(tmp_path: Path, old: str, new: str) -> Path:
@@ -413,7 +418,7 @@ def no_token_in(written: str) -> None:
 
 
 @pytest.mark.server
-def test_greeting_is_shown_with_its_layer():
+def test_greeting_is_shown_with_its_layer(judged):
     """The handshake with a masked token, 101, the greeting, the group, and who closed."""
     result, written = judged(course.step("asgi").folder, "consumer.greets-user")
 
@@ -439,7 +444,7 @@ def test_greeting_is_shown_with_its_layer():
 
 
 @pytest.mark.server
-def test_failure_shows_where_it_left_the_path(tmp_path):
+def test_failure_shows_where_it_left_the_path(tmp_path, judged):
     """A consumer that does not close: after 101 comes nothing, and that is the place."""
     project = changed(tmp_path, "            await self.close(code=4401)\n", "")
     result, _ = judged(project, "consumer.close-code")
@@ -453,7 +458,7 @@ def test_failure_shows_where_it_left_the_path(tmp_path):
 
 
 @pytest.mark.server
-def test_hostile_project_is_bounded_and_masked(tmp_path):
+def test_hostile_project_is_bounded_and_masked(tmp_path, judged):
     """It sends the token back, in its frames and its close reason, and a megabyte of noise."""
     project = changed(
         tmp_path,
