@@ -18,7 +18,7 @@ from tools.player import player
 from tools.player import scratch as play_scratch
 from tools.player.edits import with_wrong
 from tools.player.player import NotAsShown, Player, Score, Source, play, run_options
-from tools.player.scratch import environment
+from tools.player.scratch import Scratch, environment
 from tools.site import differences, listings
 
 if TYPE_CHECKING:
@@ -414,6 +414,30 @@ def test_form_is_filled_in_and_seen(
     monkeypatch.setattr("tools.player.browser.SECONDS", 2.0)
     with pytest.raises(NotAsShown, match="the window 'bob' does not show what the page"):
         play(Source("page.md", text.format("xa"), step), tmp_path / "b", chrome)
+
+
+@pytest.mark.parametrize(
+    ("after", "times"), [("", 1), ("$ python -c \"open('new.py', 'w')\"\n", 2)]
+)
+def test_part_is_judged_once(
+    after: str, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end of its page, unless the page had just that project checked."""
+    started: list[str] = []
+
+    def argv(self: Scratch, command: str) -> list[str]:
+        started.append(command)
+        return [sys.executable, "-c", command.split('"')[1] if "-c" in command else ""]
+
+    monkeypatch.setattr(Scratch, "_argv", argv)
+    part = course.step(f"{course.step('notifications-app').number}.1")
+    judge = f"python3 tutorial.py check {part.label}"
+    text = f"```console\n$ {judge}\n{after}```\n"
+
+    play(Source("page.md", text, part), tmp_path / "tutorial", None, MISSING)
+
+    assert started.count(judge) == times
+    assert started.count("python manage.py check") == 1
 
 
 @pytest.mark.parametrize("news", [NotAsShown("no"), KeyboardInterrupt()])

@@ -118,7 +118,7 @@ def environment() -> dict[str, str]:
 def unlike(step: Step, workspace: Path) -> list[str]:
     """How a workspace differs from a step's snapshot, in words; READMEs, databases and
     caches left out."""
-    there, wanted = _contents(workspace), _contents(step.folder)
+    there, wanted = contents(workspace), contents(step.folder)
     words: list[str] = []
     for path in sorted({*there, *wanted}):
         if there.get(path) == wanted.get(path):
@@ -132,7 +132,7 @@ def unlike(step: Step, workspace: Path) -> list[str]:
     return words
 
 
-def _contents(root: Path) -> dict[str, bytes]:
+def contents(root: Path) -> dict[str, bytes]:
     """The files of a project with what is in them, without READMEs and its own files."""
     paths = [
         path
