@@ -180,7 +180,10 @@ class Recorder:
         """On one line and short, masked before it is cut: half a secret would go unseen."""
         text = self.secrets.masked(text[:_KEPT])[: length * 4]
         text = " ".join(text.split())
-        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+        if not text.isprintable():
+            text = "".join(
+                c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
+            )
         return text if len(text) <= length else text[: length - 3] + "..."
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,9 @@ _MOST_BYTES = 50 * 1024 * 1024
 # As a traceback has it, or without a comma, as faulthandler does.
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)(?:,? in (\S+))?')
 
+# When a file was changed, and its size.
+Stamp = tuple[int, int]
+
 
 class Sandbox:
     """A private folder with a copy of the project in it; removed by close()."""
@@ -26,7 +31,7 @@ class Sandbox:
     def __init__(self, project: Project) -> None:
         self.original = project
         self.folder = scratch.make(scratch.CHECK)
-        self._copied: dict[str, tuple[int, int]] = {}
+        self._copied: dict[str, Stamp] = {}
         self._folders: set[Path] = set()
         root = self.folder / "project"
         self.project = replace(
@@ -50,20 +55,9 @@ class Sandbox:
         self._copied = {}
         self._drop(before.keys() - files.keys())  # a folder may have taken a file's name
         self._copy_folders(folders)
-        for name, source in files.items():
-            try:
-                status = source.stat()
-                stamp = (status.st_mtime_ns, status.st_size)
-                if before.get(name) != stamp:
-                    self._copy(source, self.project.root / name)
+        for name, stamp in files.items():
+            if before.get(name) == stamp or self._copy(name):
                 self._copied[name] = stamp
-            except FileNotFoundError:  # an editor's temporary file, or a dangling link
-                self._drop({name})
-            except OSError as error:
-                raise EnvironmentFault(
-                    f"cannot read {source}: {error.strerror}",
-                    todo="make the file readable, then check again",
-                ) from error
         names = before.keys() | self._copied.keys()
         return {name for name in names if before.get(name) != self._copied.get(name)}
 
@@ -80,10 +74,22 @@ class Sandbox:
             (self.project.root / folder).mkdir(parents=True, exist_ok=True)
         self._folders = folders
 
-    def _copy(self, source: Path, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-        shutil.copymode(source, target)
+    def _copy(self, name: str) -> bool:
+        """Copy one file; False if it has gone, as the temporary file of an editor has."""
+        source, target = self.original.root / name, self.project.root / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            shutil.copymode(source, target)
+        except FileNotFoundError:
+            self._drop({name})
+            return False
+        except OSError as error:
+            raise EnvironmentFault(
+                f"cannot read {source}: {error.strerror}",
+                todo="make the file readable, then check again",
+            ) from error
+        return True
 
     def as_learner(self, text: str) -> str:
         """Text from a process, with the scratch paths put back to the learner's own."""
@@ -116,14 +122,17 @@ class Sandbox:
         scratch.remove(self.folder)
 
 
-def _tree(root: Path) -> tuple[set[Path], dict[str, Path]]:
-    """The folders of a project, as relative paths, and by name its files worth a copy."""
+def _tree(root: Path) -> tuple[set[Path], dict[str, Stamp]]:
+    """The folders of a project, as relative paths, and the files worth a copy, by name."""
     folders: set[Path] = set()
-    files: dict[str, Path] = {}
+    files: dict[str, Stamp] = {}
     for folder, names in tree_to_judge(root):
-        folders.add(folder.relative_to(root))
-        paths = (folder / name for name in names)
-        files |= {p.relative_to(root).as_posix(): p for p in paths if not _too_large(p)}
+        inside = folder.relative_to(root)
+        folders.add(inside)
+        above = "" if inside == Path() else f"{inside.as_posix()}/"
+        for name in names:
+            if stamp := _stamp(os.path.join(folder, name)):
+                files[above + name] = stamp
         if len(files) > _MOST_FILES:
             raise EnvironmentFault(
                 f"{root} holds more than {_MOST_FILES:,} files",
@@ -132,8 +141,12 @@ def _tree(root: Path) -> tuple[set[Path], dict[str, Path]]:
     return folders, files
 
 
-def _too_large(path: Path) -> bool:
+def _stamp(file: str) -> Stamp | None:
+    """What tells a file's state; None for a dangling link, no file, or one too large."""
     try:
-        return not path.is_file() or path.stat().st_size > _MOST_BYTES
+        status = os.stat(file)
     except OSError:
-        return False
+        return None
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+        return None
+    return status.st_mtime_ns, status.st_size

@@ -209,8 +209,13 @@ def runserver(harness: Harness) -> Server:
 
 def daphne(harness: Harness) -> Server:
     """`daphne project.asgi:application`, on a free port."""
-    argv = ["-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", harness.project.asgi]
-    return harness.once("daphne", lambda: serve(harness, "daphne", argv, harness.env()))
+
+    def start() -> Server:
+        # The settings say what is served: they are parsed once, not for each who asks.
+        argv = ["-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", harness.project.asgi]
+        return serve(harness, "daphne", argv, harness.env())
+
+    return harness.once("daphne", start)
 
 
 def serve(harness: Harness, name: str, argv: list[str], env: dict[str, str]) -> Server:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from checks.errors import NotYet, Place
 from checks.harness.client import Socket
 from course.contract import NOT_AUTHENTICATED, TOKEN_SUBPROTOCOL
 
 
 def expect_name_chosen(
-    socket: Socket, look_at: Place | None = None, *, who: str = ""
+    socket: Socket, find: Callable[[], Place | None], *, who: str = ""
 ) -> None:
     """The server chose the name beside the token, where the client offered both.
 
     A browser closes a socket if none of its offers is chosen; a chosen token would be in a
-    response header, which proxies write to their logs. Raises NotYet for both; `who` says
-    which client it was, if it was refused afterwards.
+    response header, which proxies write to their logs. Raises NotYet for both, with the
+    place that `find` gives; `who` says which client it was, if it was refused afterwards.
     """
     if not socket.offered or socket.subprotocol == TOKEN_SUBPROTOCOL:
         return
+    look_at = find()
     if socket.subprotocol in socket.offered:
         raise NotYet(
             "the server chose the access token itself as the subprotocol: it is in the "

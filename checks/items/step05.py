@@ -23,7 +23,7 @@ from checks.explain import (
 from checks.harness.client import Socket
 from checks.harness.harness import Crash, Harness
 from checks.harness.people import Person, altered, expired, forged, signed_up
-from checks.harness.project import read
+from checks.harness.project import Project, read
 from checks.harness.servers import Server, daphne, need, runserver
 from checks.harness.subprotocols import expect_name_chosen
 from checks.harness.together import Arrival, arrivals
@@ -112,7 +112,7 @@ def greet(harness: Harness, server: Server) -> None:
         with server.socket(alice.access, way=way, origin=origin) as socket:
             frame = socket.receive() if socket.opened else None
         if is_greeting(frame, alice.id):
-            expect_name_chosen(socket, place_of_consumer(harness.project))
+            expect_name_chosen(socket, lambda: place_of_consumer(harness.project))
             server.origin, server.way = origin, way
             return
         seen.append(socket)
@@ -283,8 +283,11 @@ def refused_client_can_read_why(harness: Harness) -> None:
             code = socket.until_closed(_REFUSAL)
         if code != NOT_AUTHENTICATED:
             raise _unreadable(harness, socket, who)
-        place = place_of_bare_accept(harness.project) or place_of_consumer(harness.project)
-        expect_name_chosen(socket, place, who=who)
+        expect_name_chosen(socket, lambda: _place_of_accept(harness.project), who=who)
+
+
+def _place_of_accept(project: Project) -> Place | None:
+    return place_of_bare_accept(project) or place_of_consumer(project)
 
 
 def _unreadable(harness: Harness, socket: Socket, who: str) -> NotYet:
