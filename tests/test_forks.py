@@ -60,6 +60,32 @@ def test_program_meets_what_it_would_meet_alone(server: ForkServer, tmp_path: Pa
     ]
 
 
+LIBRARIES = """
+import importlib, json, sys, warm_interpreter
+found = {}
+for name in warm_interpreter.LIBRARIES:
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        found[name] = repr(error)
+for name in ("rest_framework.views", "twisted.internet.reactor"):
+    if name in sys.modules:
+        found[name] = "is there"
+print(json.dumps(found))
+"""
+
+
+def test_libraries_need_no_settings() -> None:
+    """Each can be imported without a project. What reads its settings while it is imported,
+    as the views of the REST framework do, is not among them; nor is an event loop."""
+    argv = [sys.executable, "-c", LIBRARIES]
+    process = Process(
+        argv, cwd=warm.PROBES, env=warm.environment() | {"NUMENEON_WARM": "1"}
+    )
+
+    assert json.loads(told(process)) == {}
+
+
 @pytest.mark.parametrize(
     ("script", "status"),
     [
