@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -68,12 +67,14 @@ class Session:
         self._databases = databases or NoDatabases()
         self._postgres = postgres
         self._sandbox: Sandbox | None = None
+        self._harness: Harness | None = None
         self._runs = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._end_run()
         self._own.close()
         if self._sandbox:
             self._sandbox.close()
@@ -95,21 +96,36 @@ class Session:
         `only` names the items wanted (what they need is judged too), `url` a deployment
         to judge instead of the folder, with the email and password of two `logins`.
         `on_result` is called with each verdict, in the checklist's order.
+
+        No verdict waits for the end of the servers: they go on until tidy(), the next run or
+        the end of the session.
         """
+        self._end_run()
         start = time.monotonic()
         pool = held_at(items_of(step), step if reached is None else reached)
         chosen = choose(pool, only, live=url is not None)
         run = _Run(chosen, on_result or (lambda result: None))
         try:
-            with self._bench() as harness:
-                harness.url, harness.logins = url, list(logins)
-                run.judge(harness)
+            harness = self._bench()
+            harness.url, harness.logins = url, list(logins)
+            run.judge(harness)
         except (NotYet, EnvironmentFault) as error:
             run.give_up(error)
         return Report(step, str(self.directory), run.results, time.monotonic() - start)
 
-    @contextlib.contextmanager
-    def _bench(self) -> Iterator[Harness]:
+    def tidy(self) -> None:
+        """End what the last run has started, and begin what the next one will need."""
+        harness = self._harness
+        self._end_run()
+        if harness:
+            self._interpreters.refill(harness.sandbox, harness.env())
+
+    def _end_run(self) -> None:
+        if self._harness:
+            self._harness.close()
+            self._harness = None
+
+    def _bench(self) -> Harness:
         found = projects.find(self.directory, self.python)
         if self._sandbox is None or self._sandbox.original != found:
             if self._sandbox:
@@ -120,18 +136,14 @@ class Session:
         else:
             self._sandbox.refresh()
         self._runs += 1
-        harness = Harness(
+        self._harness = Harness(
             self._sandbox,
             self._interpreters,
             self._databases,
             self._runs,
             postgres=self._postgres,
         )
-        try:
-            yield harness
-        finally:
-            harness.close()  # a second time does nothing
-        self._interpreters.refill(self._sandbox, harness.env())
+        return self._harness
 
 
 def held_at(items: Iterable[Item], reached: int) -> list[Item]:
@@ -183,14 +195,10 @@ class _Run:
             for item in self.items
             if item.parallel and not self._manual(item, harness)
         }
-        try:
-            for make in prefetched:
-                harness.prefetch(make)
-            for item in self.items:
-                self._add(self._verdict(item, harness, end, parallel.get(item.id)))
-        finally:
-            # Ends what a blocked item, or one that Ctrl-C cut short, still waits for.
-            harness.close()
+        for make in prefetched:
+            harness.prefetch(make)
+        for item in self.items:
+            self._add(self._verdict(item, harness, end, parallel.get(item.id)))
 
     def _prefetched(self, harness: Harness) -> Iterable[Callable[[Harness], object]]:
         if harness.url or not self.items:

@@ -83,6 +83,9 @@ class FakeSession:
             (on_result or print)(result)
         return Report(step, str(self.directory), results, 0.1)
 
+    def tidy(self) -> None:
+        """Nothing was started."""
+
     def _verdict(self, item: Item, status: Status) -> ItemResult:
         message = f"found    {item.id} does not hold" if status is Status.FAILED else ""
         waits_for = "start.works" if status is Status.BLOCKED else None

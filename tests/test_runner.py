@@ -119,6 +119,29 @@ def test_what_hangs_while_it_is_made_does_not_hold_up_the_end(run, monkeypatch):
     assert time.monotonic() - start < 5
 
 
+def test_verdict_comes_before_the_end_of_what_was_started(project, monkeypatch):
+    """It goes on until somebody tidies up, the next run begins, or the session ends."""
+    ended = []
+
+    def judge(harness):
+        harness.at_end(lambda: ended.append(harness.folder.name))
+
+    monkeypatch.setattr(
+        runner, "items_of", lambda step: (make_item("starts", 5, judge=judge),)
+    )
+    monkeypatch.setattr(runner._Run, "_prefetched", lambda self, harness: ())
+    with Session(project) as session:
+        session.run(5)
+        assert ended == []
+        session.tidy()
+        assert ended == ["run-1"]
+        session.run(5)
+        session.run(5)
+        assert ended == ["run-1", "run-2"]
+
+    assert ended == ["run-1", "run-2", "run-3"]
+
+
 def test_what_cannot_be_judged_is_left_to_a_person(run):
     """An item that is left out says why, and blocks nobody."""
 

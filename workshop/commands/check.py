@@ -112,25 +112,25 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
                 result, stream, everything=arguments.all, home=home
             ),
         )
-    if step.part and not wanted:
-        report = replace(report, part=step.part.number)
-    _write(report, outputs)
-    if not url:
-        progress.record(report)
-    for id in arguments.trace:
-        tell("", *traced(report, id, colour=has_colour(stream)))
-    tell(
-        *closing(
-            home,
-            progress,
-            step,
-            report,
-            partly=bool(only),
-            url=url,
-            stream=stream,
-            everything=arguments.all,
+        if step.part and not wanted:
+            report = replace(report, part=step.part.number)
+        _write(report, outputs)
+        if not url:
+            progress.record(report)
+        for id in arguments.trace:
+            tell("", *traced(report, id, colour=has_colour(stream)))
+        tell(
+            *closing(
+                home,
+                progress,
+                step,
+                report,
+                partly=bool(only),
+                url=url,
+                stream=stream,
+                everything=arguments.all,
+            )
         )
-    )
     return int(report.exit_code)
 
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 # How long a key waits, and the first check for its watcher. Seconds.
 _MOMENT = 0.1
 _MOMENTS_PER_LOOK = 5
+# A save is over once nothing has changed for that long: an editor writes more than once in
+# it, at intervals far below a millisecond. Milliseconds.
+_SETTLED_MS = 10
 
 SHARED_FILE_SYSTEMS = {
     "9p",
@@ -204,6 +207,7 @@ class Watch:
             self.home, self.progress, self.step, report, partly=True, url=None
         )
         say(*lines)
+        session.tidy()
 
     def hint(self) -> None:
         """The next hint for the first item that failed."""
@@ -272,7 +276,7 @@ def reported(project: Path) -> Iterator[list[Path]]:
         project,
         watch_filter=lambda _, path: is_source(project, path),
         debounce=400,
-        step=40,
+        step=_SETTLED_MS,
         rust_timeout=int(_MOMENT * 1000),
         yield_on_timeout=True,
         raise_interrupt=True,
