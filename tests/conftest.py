@@ -37,19 +37,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="leave nothing out")
 
 
-# Each takes seconds to make: all tests that use one run in the same worker.
-_DEAR_FIXTURES = ("site", "zensical_site", "tool")
+# Each takes seconds to make: all tests that use one run in the same worker. So do those
+# with both sites.
+_DEAR_FIXTURES = {"site": "site", "zensical_site": "site", "tool": "tool"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without --full its cases are not collected: they are no skips, but another suite."""
     for item in items:
-        for name in set(_DEAR_FIXTURES).intersection(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(name))
+        names = _DEAR_FIXTURES.keys() & set(getattr(item, "fixturenames", ()))
+        for group in {_DEAR_FIXTURES[name] for name in names}:
+            item.add_marker(pytest.mark.xdist_group(group))
+    if getattr(config.option, "loadgroup", False):
+        _name_groups(items)
     if not config.getoption("--full"):
         left_out = [item for item in items if item.get_closest_marker("full")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def _name_groups(items: list[pytest.Item]) -> None:
+    """Put the group of a test behind its id, where the scheduler looks for it.
+
+    xdist does that itself, but not with pytest 9.2: it says nothing, and each worker makes
+    everything (github.com/pytest-dev/pytest-xdist/issues/1386). Twice does no harm.
+    """
+    for item in items:
+        if group := item.get_closest_marker("xdist_group"):
+            item._id = type(item._id).parse(f"{item.nodeid}@{group.args[0]}")
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ from workshop import cli
 STEPS = course.steps()
 ASGI = "@code step=05-asgi path=backend/numeneon/asgi.py"
 ROUTING = "@code step=05-asgi path=backend/notifications/routing.py"
+# In a fresh clone Django is asked for what it has, which takes seconds: by one worker only.
+DJANGO_IS_ASKED = pytest.mark.xdist_group("django-is-asked")
 
 
 def made(*lines: str) -> str:
@@ -556,11 +558,13 @@ def test_step_that_django_cannot_read_ends_the_build(
         "user, newest first. | none | yes |",
     ],
 )
+@DJANGO_IS_ASKED
 def test_endpoints_are_those_of_the_last_step(row: str) -> None:
     """Methods, addresses, bodies and tokens, as Django has them."""
     assert f"| {row}" in made("@endpoints")
 
 
+@DJANGO_IS_ASKED
 def test_settings_are_those_of_the_last_step() -> None:
     """Each variable with its default, what production demands, and what Render gives."""
     text = made("@settings")
@@ -605,12 +609,18 @@ def test_acronyms_are_explained(tmp_path: Path) -> None:
 # Comparing two steps
 
 
+@pytest.fixture(scope="module")
+def compared() -> str:
+    """The page of all differences."""
+    return made("@compare")
+
+
+@pytest.mark.xdist_group("compared")
 @pytest.mark.parametrize("number", range(1, len(STEPS)))
-def test_neighbours_can_be_patched(number: int, tmp_path: Path) -> None:
+def test_neighbours_can_be_patched(number: int, compared: str, tmp_path: Path) -> None:
     """What the page shows of two neighbours turns the one step into the other."""
     a, b = STEPS[number - 1], STEPS[number]
-    text = made("@compare")
-    pair = text.partition(f'<details id="{compare.anchor(a, b)}"')[2].partition(
+    pair = compared.partition(f'<details id="{compare.anchor(a, b)}"')[2].partition(
         "</details>"
     )
     blocks = re.findall(r"<pre><code>(.*?)</code></pre>", pair[0], re.DOTALL)
@@ -659,15 +669,17 @@ def version(history: list, step: int) -> list[str] | None:
     return lines
 
 
-def test_tests_are_compared_last_and_data_end_no_script() -> None:
+@pytest.mark.xdist_group("compared")
+def test_tests_are_compared_last_and_data_end_no_script(compared: str) -> None:
     """A file that holds the end of a script is data like any other."""
-    text = made("@compare")
-    data = text.partition('<script type="application/json">')[2].partition("</script>")[0]
+    data = compared.partition('<script type="application/json">')[2].partition("</script>")[
+        0
+    ]
     tests = [is_test for _, is_test, _ in json.loads(data)["files"]]
 
     assert tests == sorted(tests)
     assert "<" not in data
-    assert "\n\n" not in text.strip()
+    assert "\n\n" not in compared.strip()
 
 
 def test_listing_knows_its_change() -> None:
