@@ -101,6 +101,19 @@ def copy_of_sources(target: Path) -> Path:
     return target
 
 
+def small_sources(target: Path, *pages: str, text: str = "Text.") -> Path:
+    """The configuration with a few small pages, for what does not depend on ours."""
+    for page in pages:
+        file = target / "docs" / f"{page}.md"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"# Title\n\n{text}\n", "utf-8")
+    settings = (ROOT / "mkdocs.yml").read_text("utf-8")
+    settings = re.sub(r"^nav:\n(?:[ #].*\n|\n)*", "", settings, flags=re.MULTILINE)
+    (target / "mkdocs.yml").write_text(settings, "utf-8")
+    shutil.copytree(ROOT / THEME, target / THEME)
+    return target
+
+
 def run_mkdocs(folder: Path) -> subprocess.CompletedProcess[str]:
     """Build the site in a folder, as strictly as it can be built."""
     return run(sys.executable, "mkdocs", folder, "--site-dir", str(folder / "site"))
@@ -165,6 +178,13 @@ def test_build_has_no_warning(site: Path, capsys: pytest.CaptureFixture[str]) ->
     assert worked < SECONDS
 
 
+def test_site_is_built_by_one_worker(site: Path) -> None:
+    """Where tests run side by side, all that need it are given to the same one."""
+    workers = site.parents[2].glob("popen-gw*/mkdocs[0-9]*")
+
+    assert [folder for folder in workers if folder != site.parent] == []
+
+
 def test_links_and_anchors_resolve(documents: dict[Path, Document], site: Path) -> None:
     """Every link within the site leads to a page and a place that are there."""
     broken: list[str] = []
@@ -201,8 +221,8 @@ def test_published_pages_know_their_addresses(
     """With SITE_URL, each names its own; the page for wrong ones leads to what is there."""
     python = interpreter_with(generator, [os.environ.get("ZENSICAL_PYTHON")])
     monkeypatch.setenv("SITE_URL", "https://pages.example/numeneon/")
-    done = run(python, generator, copy_of_sources(tmp_path))
-    assert done.returncode == 0, done.stderr
+    done = run(python, generator, small_sources(tmp_path, "index", "start", "fix/index"))
+    assert done.returncode == 0, done.stdout + done.stderr
     built = tmp_path / ".tutorial" / "site"
     start, missing = (
         (built / name).read_text("utf-8") for name in ("start/index.html", "404.html")
@@ -318,14 +338,7 @@ def test_reference_to_nothing_ends_the_build(
 ) -> None:
     """With an exit status, the line, and what there is instead."""
     python = interpreter_with(generator, [os.environ.get("ZENSICAL_PYTHON")])
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "index.md").write_text(f"# Title\n\n{line}\n", "utf-8")
-    settings = (ROOT / "mkdocs.yml").read_text("utf-8")
-    settings = re.sub(r"^nav:\n(?:[ #].*\n|\n)*", "", settings, flags=re.MULTILINE)
-    (tmp_path / "mkdocs.yml").write_text(settings, "utf-8")
-    shutil.copytree(ROOT / THEME, tmp_path / THEME)
-
-    done = run(python, generator, tmp_path)
+    done = run(python, generator, small_sources(tmp_path, "index", text=line))
 
     assert done.returncode != 0
     said = done.stdout + done.stderr
