@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,11 @@ class SymbolNotFound(LookupError):
     """A file has no symbol of that name; the text names both and what there is."""
 
 
+@functools.lru_cache(maxsize=64)
 def parse(text: str | bytes, filename: str = "<unknown>") -> ast.Module:
     """As ast.parse(), from any thread. Raises SyntaxError; ValueError for null bytes.
+
+    The same text gives the same tree: nobody may change it.
 
     Python 3.11 counts the depth of a tree for all threads together, and ends in a SystemError
     ("AST constructor recursion depth mismatch") if it makes two at a time.

@@ -1,6 +1,7 @@
 """The house: what may import what, and where each fact of the contract lives."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,15 @@ MODULES = {
 }
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    """The syntax tree of a module of ours."""
+    return ast.parse(path.read_text("utf-8"))
+
+
 def imported(path: Path, *, anywhere: bool = True) -> set[str]:
     """The modules of ours that a file imports, at its top or anywhere in it."""
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = tree_of(path)
     found: set[str] = set()
     for node in ast.walk(tree) if anywhere else _at_the_top(tree):
         if isinstance(node, ast.Import):
@@ -76,11 +83,7 @@ def test_there_is_no_import_circle():
 @pytest.mark.parametrize("fact", ["/ws/notifications/", "connection_established"])
 def test_fact_of_the_contract_has_one_home(fact):
     """What clients and backends agree on is written down once; everybody else imports it."""
-    homes = [
-        module
-        for module, path in MODULES.items()
-        if fact in texts_of(ast.parse(path.read_text("utf-8")))
-    ]
+    homes = [module for module, path in MODULES.items() if fact in texts_of(tree_of(path))]
 
     assert homes == ["course.contract"]
 

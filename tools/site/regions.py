@@ -44,7 +44,7 @@ def symbol(text: str, name: str) -> Range:
     """The lines of a symbol: a function, class, method or assigned name with the comments
     right above it; `<imports>`, all down to the last import at the top level; `X.<head>`,
     a class down to its first method. Raises NotFound, SyntaxError."""
-    tree = ast.parse(text)
+    tree = source.parse(text)
     lines = text.splitlines(keepends=True)
     if name == IMPORTS:
         return _imports(tree)
@@ -64,7 +64,7 @@ def symbol(text: str, name: str) -> Range:
 
 def symbols(text: str) -> list[str]:
     """The names that symbol() knows in a Python text, in its order."""
-    tree = ast.parse(text)
+    tree = source.parse(text)
     names: list[str] = []
     if any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body):
         names.append(IMPORTS)
@@ -169,7 +169,7 @@ def _end_of_block(text: str, lines: Sequence[str], path: str, first: int) -> int
     """The index behind all that belongs to a line: its statement, or what is indented."""
     if path.endswith(".py"):
         statements = (
-            node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)
+            node for node in ast.walk(source.parse(text)) if isinstance(node, ast.stmt)
         )
         for node in statements:
             if node.lineno == first + 1:
