@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -190,7 +190,7 @@ class _Run:
             self._secrets.add(password)
         end = Deadline.after(RUN_SECONDS if harness.url is None else _LIVE_SECONDS)
         prefetched = self._prefetched(harness)
-        parallel = {
+        begun = {
             item.id: _Attempt(item, harness, end, self._secrets)
             for item in self.items
             if item.parallel and not self._manual(item, harness)
@@ -198,7 +198,21 @@ class _Run:
         for make in prefetched:
             harness.prefetch(make)
         for item in self.items:
-            self._add(self._verdict(item, harness, end, parallel.get(item.id)))
+            self._add(self._verdict(item, harness, end, begun.get(item.id)))
+            for free in self._free(begun) if end.left else ():
+                begun[free.id] = _Attempt(free, harness, end, self._secrets)
+
+    def _free(self, begun: Mapping[str, _Attempt]) -> list[Item]:
+        """The items with a server of their own that nothing stands in the way of any more."""
+        judged = {result.id for result in self.results}
+        return [
+            item
+            for item in self.items
+            if item.apart
+            and item.id not in begun.keys() | judged
+            and judged.issuperset(item.needs)
+            and not any(map(self._stands_in_way, item.needs))
+        ]
 
     def _prefetched(self, harness: Harness) -> Iterable[Callable[[Harness], object]]:
         if harness.url or not self.items:

@@ -119,6 +119,44 @@ def test_what_hangs_while_it_is_made_does_not_hold_up_the_end(run, monkeypatch):
     assert time.monotonic() - start < 5
 
 
+def test_item_apart_is_judged_beside_later_ones(run):
+    """It begins once what it needs has passed, and its verdict keeps its place."""
+    met = threading.Event()
+
+    def wait(harness):
+        if not met.wait(5):
+            raise NotYet("nobody came")
+
+    items = (
+        make_item("first", 5),
+        make_item("waits", 5, judge=wait),
+        make_item("apart", 5, needs=("first",), apart=True, judge=lambda h: met.set()),
+    )
+
+    assert list(statuses(run(*items)).items()) == [
+        ("first", Status.PASSED),
+        ("waits", Status.PASSED),
+        ("apart", Status.PASSED),
+    ]
+
+
+def test_item_apart_is_not_begun_in_vain(run):
+    """What it needs has failed: it is blocked like any other."""
+    begun = []
+
+    def fail(harness):
+        raise NotYet("no server")
+
+    items = (
+        make_item("fails", 5, judge=fail),
+        make_item("between", 5),
+        make_item("apart", 5, needs=("fails",), apart=True, judge=begun.append),
+    )
+
+    assert statuses(run(*items))["apart"] is Status.BLOCKED
+    assert begun == []
+
+
 def test_verdict_comes_before_the_end_of_what_was_started(project, monkeypatch):
     """It goes on until somebody tidies up, the next run begins, or the session ends."""
     ended = []

@@ -58,6 +58,7 @@ class Item:
     hints: Hints
     judge: Judge
     parallel: bool = False
+    apart: bool = False
     live: bool = False
     until: int | None = None
     events: tuple[str, ...] = ()
@@ -99,6 +100,7 @@ class Checklist:
         *,
         needs: Iterable[str] = (),
         parallel: bool = False,
+        apart: bool = False,
         live: bool = False,
         until: int | str | None = None,
         events: Iterable[str] = (),
@@ -109,10 +111,11 @@ class Checklist:
         """Register the decorated function as an item; its docstring is the checklist line.
 
         `needs` names the items without which this one cannot be judged. `parallel` items
-        take seconds and touch nothing the others use, so they run beside them. `live`
-        items judge a deployment that answers at a `--url`; without one they are for a
-        person to do. `until` is the step from which on a later item replaces this one, by
-        its name or number.
+        take seconds and touch nothing the others use, so they run beside them. An item that
+        is `apart` talks to a server of its own: it is judged as soon as what it needs has
+        passed, beside the items that come before it. `live` items judge a deployment that
+        answers at a `--url`; without one they are for a person to do. `until` is the step
+        from which on a later item replaces this one, by its name or number.
         `events` and `close_codes` are the ones that it proves; `handshake` items prove a
         refusal before the socket opens. `prefetch` makes what this item needs, in the
         background, if it is among the items that are judged. Raises ValueError if the
@@ -137,6 +140,7 @@ class Checklist:
                 Hints(words["think"], words["look"], words["code"]),
                 judge,
                 parallel,
+                apart,
                 live,
                 None if until is None else course.step(until).number,
                 tuple(events),

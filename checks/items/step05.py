@@ -380,7 +380,7 @@ def _unknown_path_news(harness: Harness, socket: Socket, path: str) -> NotYet:
     )
 
 
-@item("asgi.runserver", needs=["asgi.greets"])
+@item("asgi.runserver", needs=["asgi.greets"], apart=True)
 def runserver_greets_too(harness: Harness) -> None:
     """`manage.py runserver` says ASGI/Daphne, and greets a client with a valid token as well."""
     log = runserver(harness).process.log()
