@@ -8,6 +8,9 @@ import pytest
 
 import course
 
+# One worker reads all modules once.
+pytestmark = pytest.mark.xdist_group("structure")
+
 # Each package, and the packages of ours that it may import: arrows point down only.
 MAY_IMPORT = {
     "course": set(),
