@@ -144,7 +144,7 @@ def test_overviews_of_parts_lead_to_them() -> None:
     for step in STEPS:
         if step.parts:
             text = page_text(DOCS / f"{page_of(step)}.md")
-            assert text.startswith(f"# Step {step.number}: {step.title}\n")
+            assert f"\n# Step {step.number}: {step.title}\n" in text
             assert f"{step.minutes} minutes" in text
             assert f"@parts step={step.slug}" in text.splitlines()
 
