@@ -32,6 +32,22 @@ _GLOBS = (
     "Pipfile",
     "setup.cfg",
 )
+# The list that everybody expects, and that the pages ask for.
+MAIN = "requirements.txt"
+# Where a project says which lists are installed.
+_BUILDERS = (
+    "render.yaml",
+    "*.sh",
+    "*Dockerfile*",
+    "Procfile",
+    "Makefile",
+    "justfile",
+    "*compose*.y*ml",
+    ".github/workflows/*.y*ml",
+    "README*",
+)
+# Lists with these names are installed in production.
+_PRODUCTION = re.compile(r"prod|deploy|render|heroku")
 # Lists that only their own tool can read.
 _UNREADABLE = ("setup.py", "environment.yml", "environment.yaml", "pixi.toml")
 # Lists and groups of these names are installed by developers, not in production.
@@ -56,12 +72,14 @@ class Entry:
 class RequirementsFile:
     """What one file asks for, with the files that it includes.
 
-    `developers` marks a list that production does not install.
+    `developers` marks a list that production does not install, `aside` one that nothing
+    installs: there is another with Django in it, where `pip install -r` is expected to look.
     """
 
     file: str
     entries: list[Entry] = field(default_factory=list)
     developers: bool = False
+    aside: bool = False
 
     def of(self, name: str, environment: Mapping[str, str]) -> list[Entry]:
         """The entries that name this package on an interpreter like that one."""
@@ -87,7 +105,45 @@ def listings(project: Project) -> list[RequirementsFile]:
             file = project.relative(path)
             found.append(RequirementsFile(file, wanted))
             found.append(RequirementsFile(file, developers, developers=True))
+    _mark_aside(found, project)
     return [listing for listing in found if listing.entries or not listing.developers]
+
+
+def _mark_aside(found: list[RequirementsFile], project: Project) -> None:
+    """Mark the lists that are not MAIN, are not included by it, and that nothing installs."""
+    main = next((one for one in found if one.file == MAIN), None)
+    names = {canonicalize_name(e.wanted.name) for e in main.entries} if main else set()
+    if main is None or "django" not in names:
+        return
+    included = {entry.place.file for entry in main.entries}
+    for listing in found:
+        listing.aside = (
+            listing.file.endswith(".txt")
+            and listing.file not in {MAIN, *included}
+            and not _PRODUCTION.search(Path(listing.file).stem.lower())
+            and not _is_installed(project.root / listing.file, project)
+        )
+
+
+def _is_installed(path: Path, project: Project) -> bool:
+    """Whether a script, a container or a read-me of the project names that list to pip."""
+    alone = rf"(?<![\w/-])(\./)?{re.escape(path.name)}\b"
+    folder = rf"[\"']?\S*\b{re.escape(path.parent.name)}\b"
+    ways = [re.escape(project.relative(path)), rf"\bcd +{folder}(?s:.*){alone}"]
+    ways += [rf"{key} *{folder}(?s:.*){alone}" for key in ("rootDir:", "WORKDIR")]
+    ways += [rf"{alone}(?s:.*)rootDir: *{folder}"]
+    for builder in _builders(project):
+        own = [alone] if builder.parent == path.parent else []
+        text = builder.read_text("utf-8", errors="replace")
+        if any(re.search(way, text) for way in (*ways, *own)):
+            return True
+    return False
+
+
+def _builders(project: Project) -> Iterator[Path]:
+    for folder in dict.fromkeys((project.root, project.backend)):
+        for pattern in _BUILDERS:
+            yield from filter(Path.is_file, sorted(folder.glob(pattern)))
 
 
 def unreadable(project: Project) -> str | None:

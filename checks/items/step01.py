@@ -14,7 +14,7 @@ from checks.errors import EnvironmentFault, NotYet, Place
 from checks.harness.harness import Harness
 from checks.items import Checklist
 
-_REQUIREMENTS = "requirements.txt"
+_REQUIREMENTS = requirements.MAIN
 # The oldest version of each package that the course supports. Daphne before 4.2.2 has
 # CVE-2026-44545 and CVE-2026-44546; the others are the first with Django 5 in their tests.
 _OLDEST = {"channels": "4.2", "daphne": "4.2.2", "channels-redis": "4.2"}
@@ -126,7 +126,7 @@ def _judge_entries(
 ) -> None:
     """A list that production installs must name this package and allow a supported version."""
     seen = _packages(harness)
-    wanted = [listing for listing in found if not listing.developers]
+    wanted = [one for one in found if not one.developers and not one.aside]
     if dist == "daphne" and any(_daphne_extra(listing, seen) for listing in wanted):
         return
     named = [entries for listing in wanted if (entries := _named(listing, dist, seen))]
@@ -186,7 +186,7 @@ def _not_named(
     dist: str, found: list[requirements.RequirementsFile], seen: dict[str, Any]
 ) -> NotYet:
     """The news that production does not get a package: where it is instead, if anywhere."""
-    wanted = [listing for listing in found if not listing.developers]
+    wanted = [one for one in found if not one.developers and not one.aside]
     files = list(dict.fromkeys(listing.file for listing in wanted))
     line = f"{dist}=={seen['packages'][dist]['version'] or _OLDEST[dist]}"
     expected = f"a line for {dist}, {_OLDEST[dist]} or newer"
@@ -200,6 +200,15 @@ def _not_named(
                 look_at=entries[0].place,
                 todo=f"move that line to {'the main list of ' if home == listing.file else ''}"
                 f"{home}",
+            )
+        if listing.aside and (entries := _named(listing, dist, seen)):
+            return NotYet(
+                f"{dist} is listed in {entries[0].place} only, and a fresh install reads "
+                f"{requirements.MAIN}",
+                expected=f"{expected}, in {requirements.MAIN} or in a file that it includes",
+                look_at=entries[0].place,
+                todo=f"move that line to {requirements.MAIN}; or let build.sh or render.yaml "
+                f"install {listing.file}",
             )
     for entry in [entry for listing in wanted for entry in listing.entries]:
         if _resembles(canonicalize_name(entry.wanted.name), dist):

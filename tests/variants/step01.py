@@ -164,6 +164,56 @@ VARIANTS = [
         Edit(LIST, None, None),
         Edit("backend/requirements.txt", "", _FROZEN),
     ),
+    broken(
+        "install.requirements",
+        "beside manage.py, while the first list has Django",
+        Edit(LIST, f"{CHANNELS}{DAPHNE}{REDIS}", ""),
+        Edit("backend/requirements.txt", "", _FROZEN),
+    ),
+    broken(
+        "install.requirements",
+        "beside manage.py, while the build installs the first list",
+        Edit(LIST, f"{CHANNELS}{DAPHNE}{REDIS}", ""),
+        Edit("backend/requirements.txt", "", _FROZEN),
+        Edit("build.sh", "", "pip install -r requirements.txt\ncd backend\n"),
+    ),
+    broken(
+        "install.requirements",
+        "in a list that no other includes",
+        Edit(LIST, f"{CHANNELS}{DAPHNE}{REDIS}", ""),
+        Edit("requirements-realtime.txt", "", _FROZEN),
+    ),
+    correct(
+        "install.requirements",
+        "in a list that the first one includes",
+        Edit(LIST, f"{CHANNELS}{DAPHNE}{REDIS}", "-r backend/requirements.txt\n"),
+        Edit("backend/requirements.txt", "", _FROZEN),
+    ),
+    correct(
+        "install.requirements",
+        "beside manage.py, where Render builds",
+        Edit(LIST, f"{CHANNELS}{DAPHNE}{REDIS}", ""),
+        Edit("backend/requirements.txt", "", _FROZEN),
+        Edit(
+            "render.yaml",
+            "",
+            "services:\n  - type: web\n    rootDir: backend\n"
+            "    buildCommand: pip install -r requirements.txt\n",
+        ),
+    ),
+    correct(
+        "install.requirements",
+        "beside manage.py, where a script installs them",
+        Edit(LIST, f"{CHANNELS}{DAPHNE}{REDIS}", ""),
+        Edit("backend/requirements.txt", "", _FROZEN),
+        Edit("build.sh", "", "cd backend\npip install -r requirements.txt\n"),
+    ),
+    correct(
+        "install.requirements",
+        "beside manage.py, and the first list is for tools",
+        Edit(LIST, "", "pre-commit\nmkdocs\n"),
+        Edit("backend/requirements.txt", "", _FROZEN),
+    ),
     correct(
         "install.requirements",
         "in pyproject.toml",
