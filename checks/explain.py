@@ -11,7 +11,7 @@ from typing import TypeGuard
 
 from checks.errors import Place
 from checks.harness.project import Project, read
-from course.source import parse
+from course.source import definitions, parse
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _SETS_UP = {"get_asgi_application", "setup"}
@@ -127,6 +127,29 @@ def taken_before(project: Project, path: str) -> Cause | None:
     return None
 
 
+def place_of_routing(project: Project) -> Place | None:
+    """A file routing.py in which nobody found routes; the symbol says what it has instead."""
+    for file in sorted(project.backend.rglob("routing.py")):
+        if "site-packages" in file.parts:
+            continue
+        names = {name: node for name, node in definitions(_tree(file)) if "." not in name}
+        if not names:
+            said = "defines nothing" if read(file).strip() else "is empty"
+            return Place(project.relative(file), symbol=said)
+        name, node = list(names.items())[-1]
+        return Place(
+            project.relative(file), node.lineno, f"defines {name}, line {node.lineno}"
+        )
+    return None
+
+
+def is_imported(project: Project, place: Place) -> bool:
+    """Whether a module takes the name at that place from its file: it may be called anything."""
+    name = re.escape(place.symbol)
+    using = re.compile(rf"\b{re.escape(Path(place.file).stem)}\b.*\b{name}\b")
+    return any(_sources(project, using))
+
+
 def place_of_routes(project: Project) -> Place | None:
     """Where the list of socket routes begins."""
     return _first_line(project, re.compile(r"^websocket_urlpatterns\s*[:=]"))
@@ -189,6 +212,17 @@ def dispatching_line(project: Project, consumer: Place | None) -> Place | None:
             if not isinstance(name, ast.Constant):
                 return _place(project, file, node)
     return method_of(project, consumer, "receive", "receive_json", "websocket_receive")
+
+
+def closing_line(project: Project, consumer: Place | None) -> Place | None:
+    """The line of a consumer that closes its socket, else where it decides who may connect."""
+    if consumer is None:
+        return None
+    file = project.root / consumer.file
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "self.close":
+            return _place(project, file, node)
+    return method_of(project, consumer, "connect", "websocket_connect")
 
 
 def method_of(project: Project, part: Place | None, *names: str) -> Place | None:

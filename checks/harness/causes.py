@@ -7,9 +7,10 @@ the settings, the broken migration in its own file, the missing package in the e
 from __future__ import annotations
 
 import ast
+import difflib
 import importlib.metadata
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -19,12 +20,17 @@ from checks.errors import NotYet, Place
 from checks.harness.logs import last_words
 from checks.harness.project import Project
 from checks.harness.sandbox import Sandbox
-from checks.harness.settings_files import Text, module_file, parsed
+from checks.harness.settings_files import Text, module_file, parsed, read
 from course.source import definitions
 
 _FIX = "fix that line, then check again"
 _FIX_FILE = "fix that file, then check again"
 _NO_MODULE = re.compile(r"^(?:\w+\.)*ModuleNotFoundError: No module named '([\w.]+)'", re.M)
+_NO_NAME = re.compile(
+    r"^(?P<words>ImportError: cannot import name '(?P<name>\w+)' from '[\w.]+') "
+    r"\((?P<file>[^)]+)\)",
+    re.M,
+)
 # What an interpreter prints that cannot even start.
 _DEAD_PYTHON = re.compile(
     r"^(Fatal Python error: .*|.*No module named 'encodings'.*|.*cannot open shared object.*)",
@@ -73,7 +79,9 @@ def cause_of(log: str, sandbox: Sandbox) -> Cause:
     place = sandbox.place_in(log)
     if cause := _environment(log, project):
         return cause
-    if cause := _comma(log, project):
+    if cause := _comma(log, project) or _elsewhere(log, project):
+        return cause
+    if cause := _other_name(log, project, place):
         return cause
     if "(daphne.E001)" in log:
         todo = 'move "daphne" above "django.contrib.staticfiles" in INSTALLED_APPS'
@@ -133,6 +141,82 @@ def _asked_for(dist: str, project: Project) -> bool:
     return canonicalize_name(dist) in names
 
 
+# Modules that are not where Python looks for them, and names that a module does not have
+
+
+def _elsewhere(log: str, project: Project) -> Cause | None:
+    """A module of the project's own that is beside the backend, or in another of its folders."""
+    for module in _NO_MODULE.findall(log):
+        if cause := misplaced(module, project):
+            return replace(cause, found=f"{last_words(log)}; {cause.found}")
+    return None
+
+
+def misplaced(module: str, project: Project) -> Cause | None:
+    """The news that a module is somewhere else than below the folder of manage.py."""
+    place = _other_place(module, project)
+    if place is None:
+        return None
+    end = "" if place.file.endswith(".py") else "/"
+    backend = Path(project.relative(project.backend))
+    path = backend.joinpath(*module.split(".")).with_suffix(Path(place.file).suffix)
+    right = f"{path.as_posix()}{end}"
+    return Cause(
+        f"there is {place.file}{end}, and Python looks for {right}",
+        place,
+        f"move it to {right}: imports begin in the folder of manage.py",
+    )
+
+
+def _other_place(module: str, project: Project) -> Place | None:
+    """Where a module of that name is, if it is not where an import finds it."""
+    parts = module.split(".")
+    backend = project.backend
+    if _module_at(backend.joinpath(*parts)):
+        return None
+    package = backend.joinpath(*project.package.split("."))
+    beside = sorted(folder for folder in project.root.glob("[!.]*") if folder.is_dir())
+    candidates = [
+        folder.joinpath(*parts)
+        for folder in (project.root, *beside, package, backend / parts[0])
+    ]
+    if len(parts) > 1:  # a module of an app, saved without the app's folder
+        candidates += [folder / parts[-1] for folder in (project.root, backend, package)]
+    found = next(filter(None, map(_module_at, candidates)), None)
+    return Place(project.relative(found)) if found else None
+
+
+def _module_at(path: Path) -> Path | None:
+    """The folder with Python files, or the file, that a module's path without suffix means."""
+    if path.is_dir() and any(path.glob("*.py")):
+        return path
+    file = path.with_name(f"{path.name}.py")
+    return file if file.is_file() else None
+
+
+def _other_name(log: str, project: Project, importing: Place | None) -> Cause | None:
+    """A name that is imported at that place, and one like it that the module has instead."""
+    error = _NO_NAME.search(log)
+    if error is None or not (path := Path(error["file"])).is_relative_to(project.root):
+        return None
+    found, wanted, file = error["words"], error["name"], project.relative(path)
+    if not read(path).strip():
+        return Cause(
+            f"{found}; {file} is empty", Place(file), "save that file in your editor"
+        )
+    defined = {name: node for name, node in definitions(parsed(path)) if "." not in name}
+    alike = difflib.get_close_matches(wanted, defined, n=1)
+    if not alike:
+        return None
+    place = Place(file, defined[alike[0]].lineno, alike[0])
+    return Cause(
+        f"{found}; {place.file}:{place.line} defines {alike[0]}",
+        place,
+        f"use one name: rename it to {wanted}, or import {alike[0]}"
+        + (f" in {importing.file}:{importing.line}" if importing else ""),
+    )
+
+
 # Names that are in the settings
 
 
@@ -186,6 +270,7 @@ def _text_in_settings(name: str, project: Project) -> Text | None:
 
 def _misspelt(text: Text, line: str, project: Project) -> Cause:
     place = Place(project.relative(text.file), text.line, f'"{text.pieces[0]}"')
+    where = f" in {text.setting}" if text.setting else ""
     if len(text.pieces) > 1:
         both = " and ".join(f'"{piece}"' for piece in text.pieces)
         return Cause(
@@ -196,7 +281,7 @@ def _misspelt(text: Text, line: str, project: Project) -> Cause:
     return Cause(
         line,
         place,
-        f'correct the name "{text.value}", or remove it if it does not exist yet',
+        f'correct the name "{text.value}"{where}, or remove it if it does not exist yet',
     )
 
 

@@ -21,12 +21,16 @@ _CHANGES = {"append", "extend", "insert", "update", "setdefault"}
 
 @dataclass(frozen=True)
 class Text:
-    """A text that the settings hold: what Python reads, where, and of how many pieces."""
+    """A text that the settings hold: what Python reads, where, and of how many pieces.
+
+    `setting` is the one that it is a part of, '' if its statement assigns none.
+    """
 
     value: str
     file: Path
     line: int
     pieces: tuple[str, ...]
+    setting: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,11 @@ class SettingsFiles:
         """Every text in the settings; two that only a comma would separate are one."""
         sources = {file: read(file) for file in self.files}
         for file, node, _ in self._statements:
+            setting = next((name for name in sorted(_names(node)) if name.isupper()), "")
             for child in _without_blocks(node):
                 if isinstance(child, ast.Constant) and isinstance(child.value, str):
                     pieces = _pieces(sources[file], child)
-                    yield Text(child.value, file, child.lineno, pieces)
+                    yield Text(child.value, file, child.lineno, pieces, setting)
 
     def _of(
         self, module: str, wanted: set[str] | None, above: tuple[str, ...]

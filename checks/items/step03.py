@@ -7,8 +7,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from checks.errors import NotYet, Place
-from checks.explain import dispatching_line, kept_on_self, method_of, place_of_bare_accept
+from checks.explain import (
+    closing_line,
+    dispatching_line,
+    is_imported,
+    kept_on_self,
+    method_of,
+    place_of_bare_accept,
+    place_of_routing,
+)
 from checks.harness import diagnosis
+from checks.harness.causes import misplaced
 from checks.harness.client import Socket
 from checks.harness.harness import Harness
 from checks.harness.people import Person, altered, expired, forged
@@ -36,6 +45,7 @@ checklist = Checklist(
 )
 item = checklist.item
 
+_ROUTES = "websocket_urlpatterns"  # as the pages call it
 _KIND = "new_message"  # of what send_notification() is given here
 _WINDOWS = 6  # of each of two people, opened at one moment
 # What no client may call, in the words of Channels and of Python.
@@ -57,6 +67,13 @@ def app_is_installed(harness: Harness) -> None:
     if part in ("middleware", "sender") and stage.found["notifications_app"]:
         return  # they need no app; the consumer is still to come
     package = harness.project.backend / "notifications" / "__init__.py"
+    if part is None and (cause := misplaced("notifications", harness.project)):
+        raise NotYet(
+            cause.found,
+            expected='an app "notifications", beside manage.py',
+            look_at=cause.look_at,
+            todo=cause.todo,
+        )
     if part is None and not package.is_file():
         raise NotYet(
             "there is no notifications/__init__.py beside manage.py, and no consumer anywhere",
@@ -76,7 +93,7 @@ def app_is_installed(harness: Harness) -> None:
 
 
 @item("routing.path", needs=["notifications.installed"])
-def path_leads_to_consumer(harness: Harness) -> None:
+def path_leads_to_consumer(harness: Harness) -> str:
     """`/ws/notifications/` leads to the consumer."""
     stage = stage_of(harness)
     expect_route(stage)
@@ -100,20 +117,42 @@ def path_leads_to_consumer(harness: Harness) -> None:
         expected = f"{SOCKET_PATH} leads to {stage.found['consumer']['name']}"
         place = stage.place("routes")
         raise NotYet(found, expected=expected, look_at=place, todo=todo)
+    return _remark_on_name(stage)
+
+
+def _remark_on_name(stage: Stage) -> str:
+    """What to say of a list that no other file imports by the name that it has."""
+    place = stage.place("routes")
+    if (
+        place is None
+        or place.symbol == _ROUTES
+        or is_imported(stage.harness.project, place)
+    ):
+        return ""
+    return (
+        f"{place.file}:{place.line} calls the list {place.symbol}, and nothing imports it by "
+        f"that name; the pages import {_ROUTES} from this file"
+    )
 
 
 def expect_route(stage: Stage) -> None:
     """The project has a consumer, and patterns that lead to one."""
     if not stage.found["consumer"]:
+        elsewhere = misplaced("notifications.consumers", stage.harness.project)
         raise NotYet(
-            "no module of the project defines a Channels consumer",
+            "no module of the project defines a Channels consumer"
+            + (f"; {elsewhere.found}" if elsewhere else ""),
             expected="a class NotificationConsumer, in notifications/consumers.py",
-            todo="write it as in part 1 of the step",
+            look_at=elsewhere.look_at if elsewhere else None,
+            todo=elsewhere.todo if elsewhere else "write it as in part 1 of the step",
         )
     if not stage.found["routes"]:
+        place = place_of_routing(stage.harness.project)
         raise NotYet(
-            "no module of the project has URL patterns that lead to a consumer",
+            "no module of the project has URL patterns that lead to a consumer"
+            + (f"; {place.file} {place.symbol}" if place else ""),
             expected="a list websocket_urlpatterns, in notifications/routing.py",
+            look_at=place and Place(place.file, place.line),
             todo="write it as in part 1 of the step",
         )
 
@@ -359,7 +398,7 @@ def name_is_the_chosen_subprotocol(harness: Harness) -> None:
     "consumer.refuses-anonymous", needs=["consumer.greets-user", "middleware.missing-token"]
 )
 def anonymous_gets_no_greeting(harness: Harness) -> None:
-    """An anonymous client gets no greeting."""
+    """An anonymous client gets no greeting, and nothing of `connect()` runs after `close()`."""
     stage = stage_of(harness)
     with stage.open(None) as socket:
         if any(is_greeting(frame) for frame in frames_of(socket)):
@@ -370,6 +409,16 @@ def anonymous_gets_no_greeting(harness: Harness) -> None:
                 socket=socket,
                 todo='look at scope["user"].is_authenticated before anything else in connect()',
             )
+    stage.settled(0)
+    if deeds := stage.control("socket", number=stage.number_of(socket))["afterwards"]:
+        raise NotYet(
+            f"without a token: {socket}; after its close() the consumer went on: it "
+            + ", then ".join(deeds),
+            expected="no greeting, and connect() ends when it has closed the socket",
+            look_at=closing_line(stage.harness.project, stage.place("consumer")),
+            todo="write `return` below `await self.close(code=4401)`: close() does not end "
+            "connect(), and the lines below it run for a stranger too",
+        )
 
 
 @item(
@@ -505,7 +554,7 @@ def all_sockets_of_one_user(harness: Harness) -> None:
         )
 
 
-@item("consumer.leaves-group", needs=["consumer.all-sockets"])
+@item("consumer.leaves-group", needs=["consumer.all-sockets", "consumer.refuses-anonymous"])
 def membership_ends_at_disconnect(harness: Harness) -> None:
     """A closed socket leaves its group, others stay, and `disconnect()` raises nothing."""
     stage = stage_of(harness)

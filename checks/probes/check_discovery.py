@@ -22,7 +22,7 @@ from django.urls.exceptions import Resolver404
 _SKIPPED = {"tests", "test", "migrations", "management", "node_modules", "site-packages"}
 _SKIPPED |= {"manage.py", "conftest.py", "settings.py", "asgi.py", "wsgi.py"}
 _CONSUMERS = re.compile(r"^\s*class\s.*Consumer", re.MULTILINE)
-_ROUTES = re.compile(r"as_asgi|websocket_urlpatterns|URLRouter")
+_ROUTES = re.compile(r"as_asgi|websocket_urlpatterns|URLRouter|path\(.*Consumer")
 _MIDDLEWARE = re.compile(r"BaseMiddleware|\bscope\b")
 # Defined, made by assignment (a bound method, a partial), or known here by that name.
 _SENDER = re.compile(

@@ -37,6 +37,7 @@ running = set()
 errors = []
 memberships = {}
 socket_journals = {}
+afterwards = {}
 latency = 0  # seconds that joining a group takes, as it does with a Redis
 
 
@@ -80,6 +81,47 @@ async def routed(scope, receive, send):
         await _say({"check": "no route"}, scope, receive, send)
 
 
+class Afterwards:
+    """What a consumer does after its own close(), until it hears that the socket has ended."""
+
+    def __init__(self):
+        self.accepted = False
+        self.closed = False
+        self.ended = False
+        self.deeds = []
+
+    def note(self, deed):
+        """Keep a deed if it comes in that time."""
+        if self.closed and not self.ended:
+            self.deeds.append(deed)
+
+    def heard(self, receive):
+        """The `receive` to give to the consumer."""
+
+        async def noted():
+            message = await receive()
+            self.ended = self.ended or message["type"] == "websocket.disconnect"
+            return message
+
+        return noted
+
+    def said(self, send):
+        """The `send` to give to the consumer."""
+
+        async def noted(message):
+            kind = message["type"]
+            if kind == "websocket.send":
+                self.note(f"sent {message.get('text') or 'a binary frame'}")
+            elif kind == "websocket.accept" and self.accepted:
+                self.note("called accept() again")
+            # Closed before it was accepted: that is the news of an item of its own.
+            self.accepted = self.accepted or kind == "websocket.accept"
+            self.closed = self.closed or kind == "websocket.close"
+            await send(message)
+
+        return noted
+
+
 async def websocket(scope, receive, send):
     """Remembers what is open, and the traceback of what ended with an error."""
     token = object()
@@ -87,6 +129,8 @@ async def websocket(scope, receive, send):
     number = dict(scope["headers"]).get(NUMBER, b"").decode()
     socket_number.set(number)
     notes = socket_journals.setdefault(number, Journal())
+    after = afterwards.setdefault(number, Afterwards())
+    receive, send = after.heard(receive), after.said(send)
     try:
         inner = tell_user if scope["path"].startswith(PREFIX) else routed
         application = _behind_middleware(inner)
@@ -96,7 +140,8 @@ async def websocket(scope, receive, send):
             application = inner
         with keeping(notes):
             await application(scope, receive, send)
-    except Exception:
+    except Exception as error:
+        after.note(f"stopped with {type(error).__name__}: {error}")
         errors.append({"socket": number, "traceback": traceback.format_exc()})
         raise
     finally:
@@ -122,9 +167,13 @@ async def state():
 
 
 async def socket(number):
-    """Which groups the socket of that number is in, and what its coroutines left undone."""
-    joined = sorted(memberships.get(number, ()))
-    return {"groups": joined, "unawaited": socket_journals[number].unawaited}
+    """Which groups the socket of that number is in, what its coroutines left undone, and
+    what its consumer did after it had closed it."""
+    return {
+        "groups": sorted(memberships.get(number, ())),
+        "unawaited": socket_journals[number].unawaited,
+        "afterwards": afterwards[number].deeds,
+    }
 
 
 async def slow_groups(seconds):
@@ -232,6 +281,8 @@ def watch_groups(layer):
     async def group_add(group, channel):
         log.note(f"group_add {group}")
         memberships.setdefault(socket_number.get(), set()).add(group)
+        if after := afterwards.get(socket_number.get()):
+            after.note(f"joined the group {group}")
         await asyncio.sleep(latency)
         return await join(group, channel)
 

@@ -19,7 +19,7 @@ import course
 class Edit:
     """Replace `old`, which occurs exactly once in the file, by `new`.
 
-    An empty `old` makes or replaces the whole file; `old=None` removes it.
+    An empty `old` makes or replaces the whole file; `old=None` removes it, or a folder.
     """
 
     path: str
@@ -29,7 +29,10 @@ class Edit:
     def apply(self, root: Path) -> None:
         file = root / self.path
         if self.old is None:
-            file.unlink()
+            if file.is_dir():
+                shutil.rmtree(file)
+            else:
+                file.unlink()
             return
         assert self.new is not None
         file.parent.mkdir(parents=True, exist_ok=True)

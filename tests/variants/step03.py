@@ -22,6 +22,8 @@ _CHOSEN = extract(_FOLDER / _CONSUMERS, "NotificationConsumer.chosen_subprotocol
 _GROUPS = "{user_group(pk) for pk in user_ids}"
 _CLOSE = "            await self.close(code=4401)\n"
 _ACCEPT = "await self.accept(self.chosen_subprotocol())\n"
+_CONNECT = extract(_FOLDER / _CONSUMERS, "NotificationConsumer.connect")
+_WELCOME = _CONNECT.partition(f"{_CLOSE}            return\n")[2]
 
 
 def user_of(body: str) -> Edit:
@@ -377,7 +379,29 @@ def dispatching(body: str) -> tuple[Edit, ...]:
     )
 
 
+def moved_to(folder: str) -> tuple[Edit, ...]:
+    """The app in another folder than beside manage.py."""
+    texts = {
+        name: (_FOLDER / _APP / f"{name}.py").read_text("utf-8") for name in _APP_FILES
+    }
+    there = (Edit(f"{folder}/{name}.py", "", text) for name, text in texts.items())
+    return (Edit(_APP, None, None), *there)
+
+
 VARIANTS = [
+    broken("notifications.installed", "beside backend", *moved_to("notifications")),
+    broken(
+        "notifications.installed",
+        "in the folder of the settings, and not in INSTALLED_APPS",
+        *moved_to("backend/numeneon/notifications"),
+        Edit(_SETTINGS, '    "notifications",\n', ""),
+    ),
+    broken(
+        "notifications.installed",
+        "a module is beside its app",
+        Edit(_CONSUMERS, None, None),
+        Edit("backend/consumers.py", "", (_FOLDER / _CONSUMERS).read_text("utf-8")),
+    ),
     broken(
         "notifications.installed",
         "not in INSTALLED_APPS",
@@ -395,6 +419,24 @@ VARIANTS = [
         "no consumer yet",
         Edit(_CONSUMERS, None, None),
         Edit(_ROUTING, None, None),
+    ),
+    broken(
+        "routing.path",
+        "an empty folder where the app belongs, and the app beside backend",
+        *moved_to("notifications"),
+        Edit(f"{_APP}/__init__.py", "", ""),
+    ),
+    broken("routing.path", "an empty file", Edit(_ROUTING, "", "")),
+    broken(
+        "routing.path",
+        "the class itself, in a list of another name",
+        Edit(_ROUTING, "websocket_urlpatterns", "urlpatterns"),
+        Edit(_ROUTING, "NotificationConsumer.as_asgi()", "NotificationConsumer"),
+    ),
+    correct(
+        "routing.path",
+        "a list of another name",
+        Edit(_ROUTING, "websocket_urlpatterns", "urlpatterns"),
     ),
     broken(
         "middleware.valid-token",
@@ -890,6 +932,43 @@ application = ProtocolTypeRouter(
         ),
     ),
     correct("consumer.refuses-anonymous", "says why first", *_ELSEWHERE),
+    broken(
+        "consumer.refuses-anonymous",
+        "no return after close",
+        Edit(_CONSUMERS, f"{_CLOSE}            return\n", _CLOSE),
+    ),
+    broken(
+        "consumer.refuses-anonymous",
+        "no return, and the rest stops with an error",
+        Edit(
+            _CONSUMERS,
+            f"{_CLOSE}            return\n",
+            f"{_CLOSE}        self.name = user.email.lower()\n",
+        ),
+    ),
+    correct(
+        "consumer.refuses-anonymous",
+        "the rest is in an else",
+        Edit(
+            _CONSUMERS,
+            f"{_CLOSE}            return\n{_WELCOME}",
+            f"{_CLOSE}        else:\n{textwrap.indent(_WELCOME, '    ')}",
+        ),
+    ),
+    correct(
+        "consumer.refuses-anonymous",
+        "stops the consumer",
+        Edit(
+            _CONSUMERS,
+            f"{_CLOSE}            return\n",
+            f"{_CLOSE}            raise StopConsumer\n",
+        ),
+        Edit(
+            _CONSUMERS,
+            "from channels.generic.websocket",
+            "from channels.exceptions import StopConsumer\nfrom channels.generic.websocket",
+        ),
+    ),
     broken(
         "consumer.close-code",
         "closes before it accepts",

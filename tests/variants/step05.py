@@ -325,6 +325,12 @@ VARIANTS = [
     ),
     broken(
         "asgi.imports",
+        "the list of patterns has another name",
+        Edit(ROUTING, "websocket_urlpatterns", "urlpatterns"),
+    ),
+    broken("asgi.imports", "the file with the patterns is empty", Edit(ROUTING, "", "")),
+    broken(
+        "asgi.imports",
         "a typing error in the settings module",
         asgi((_HEAD + _IMPORTS + _ROUTER).replace("numeneon.settings", "numeneon.setings")),
     ),
