@@ -10,8 +10,9 @@ import pytest
 
 import course
 from checks.harness import services
+from checks.items import items_of
 from checks.report import line
-from checks.results import ItemResult, Status
+from checks.results import ItemResult, Report, Status
 from checks.runner import Session
 from tests.test_services import SYSTEM_POSTGRES
 from tests.variants import Edit
@@ -26,7 +27,9 @@ from tests.variants.step06 import (
     REQUIREMENTS,
     SETTINGS,
     START,
+    STATIC_ROOT,
     UVICORN_PIN,
+    WHITENOISE,
 )
 
 pytestmark = pytest.mark.server
@@ -39,16 +42,26 @@ REQUIRE_TLS = PARSED.replace("(database_url)", "(database_url, ssl_require=True)
 
 
 @pytest.fixture
-def judge(tmp_path, shared):
-    """Judges one item of step 6 over the snapshot with some edits; `own` is not shared."""
+def report_on(tmp_path, shared):
+    """Judges items of step 6 over the snapshot with some edits; `own` is not shared."""
 
-    def run(item: str, *edits: Edit, **own: Any) -> ItemResult:
-        project = tmp_path / "project"
+    def run(items: list[str], *edits: Edit, **own: Any) -> Report:
+        project = tmp_path / f"project-{len(list(tmp_path.iterdir()))}"
         shutil.copytree(STEP.folder, project, ignore=shutil.ignore_patterns("__pycache__"))
         for edit in edits:
             edit.apply(project)
         with Session(project, **(shared | own)) as session:
-            report = session.run(6, only=[item])
+            return session.run(6, only=items)
+
+    return run
+
+
+@pytest.fixture
+def judge(report_on):
+    """Judges one item."""
+
+    def run(item: str, *edits: Edit, **own: Any) -> ItemResult:
+        report = report_on([item], *edits, **own)
         shown = "\n".join(line(result) for result in report.items)
         found = next(
             r for r in report.items if r.status is not Status.PASSED or r.id == item
@@ -154,6 +167,39 @@ def test_settings_can_fail_before_there_is_a_blueprint(judge):
 
     assert (found.id, found.status) == ("deploy.needs-database", Status.FAILED)
     assert "found    without DATABASE_URL:" in found.message
+
+
+@pytest.mark.parametrize(
+    ("item", "edit", "named"),
+    [
+        (
+            "deploy.https",
+            Edit(SETTINGS, WHITENOISE, WHITENOISE.replace('ware")', 'war")')),
+            ["WhiteNoiseMiddlewar", "in MIDDLEWARE"],
+        ),
+        (
+            "deploy.static",
+            Edit(SETTINGS, STATIC_ROOT, ""),
+            ["STATIC_ROOT", f"look at  {SETTINGS}"],
+        ),
+    ],
+)
+def test_part_that_fails_is_the_one_that_explains(report_on, item, edit, named):
+    """Before there is a blueprint, and after: never the item about a missing variable."""
+    for edits in ([*NO_BLUEPRINT, edit], [edit]):
+        report = report_on([each.id for each in items_of(6, 2)], *edits)
+
+        [failure] = [r for r in report.items if r.status is Status.FAILED]
+        assert failure.id == item
+        assert all(words in failure.message for words in named), failure.message
+
+
+def test_list_beside_manage_py_is_installed_before_there_is_a_blueprint(judge):
+    """A project has its requirements where it likes."""
+    text = (STEP.folder / REQUIREMENTS).read_text("utf-8")
+    elsewhere = (Edit(REQUIREMENTS, None, None), Edit(f"backend/{REQUIREMENTS}", "", text))
+
+    assert judge("deploy.https", *NO_BLUEPRINT, *elsewhere).status is Status.PASSED
 
 
 def test_shell_in_front_of_the_server_is_a_remark(judge):

@@ -21,6 +21,7 @@ from checks.harness.servers import Server, need
 from checks.items import Checklist
 from checks.render.production import (
     NO_REDIS,
+    NotCollected,
     Production,
     end,
     fitting,
@@ -165,12 +166,16 @@ def _loads_in_production(harness: Harness) -> None:
 
 def _first_in_production(harness: Harness) -> Server:
     """The first server, once it is known to start as a whole."""
-    if has_blueprint(harness):
-        try:
+    try:
+        if has_blueprint(harness):
             server_boots_and_is_well(harness)
-        except (NotYet, EnvironmentFault) as error:
-            raise Blocked("deploy.boots") from error
-    return _first(harness)
+        return _first(harness)
+    except NotCollected as error:
+        raise Blocked("deploy.static") from error
+    except (NotYet, EnvironmentFault) as error:
+        if not has_blueprint(harness):
+            raise  # nothing else would say it
+        raise Blocked("deploy.boots") from error
 
 
 def _deploy_check(harness: Harness) -> Process:
@@ -224,7 +229,6 @@ def deploy_check_is_clean(harness: Harness) -> None:
 @item("deploy.needs-secret", needs=["deploy.check"], parallel=True)
 def no_start_without_secret(harness: Harness) -> None:
     """Without SECRET_KEY the server refuses to start and says what is missing."""
-    _first_in_production(harness)
     facts = harness.facts_of(_deploy_check(harness)) or {}
     key = facts.get("jwt", {}).get("key", "")
     _must_refuse(harness, production(harness).key_variable(key))
@@ -233,18 +237,21 @@ def no_start_without_secret(harness: Harness) -> None:
 @item("deploy.needs-database", needs=["deploy.check"], parallel=True)
 def no_start_without_database(harness: Harness) -> None:
     """Without the database's variables the server refuses to start and says what is missing."""
-    _first_in_production(harness)
     _must_refuse(harness, production(harness).database_variable())
 
 
 @item("deploy.needs-redis", needs=["deploy.check"], parallel=True)
 def no_start_without_redis_url(harness: Harness) -> None:
     """Without its Redis variable the server refuses to start and says what is missing."""
-    _first_in_production(harness)
     _must_refuse(harness, production(harness).redis_variable())
 
 
 def _must_refuse(harness: Harness, name: str) -> None:
+    """Judge a start without that variable, once a start with all of them is known to work."""
+    try:
+        _first_in_production(harness)
+    except (Blocked, NotYet, EnvironmentFault) as error:
+        raise Blocked("deploy.https") from error
     if news := production(harness).refusal(name):
         raise news
 
@@ -272,10 +279,10 @@ def https_is_the_way_in(harness: Harness) -> None:
         )
 
 
-@item("deploy.static", needs=["deploy.https"])
+@item("deploy.static", needs=["deploy.check"])
 def static_files_are_served(harness: Harness) -> None:
     """The admin's login page is served together with its style sheet."""
-    server, plan = _first(harness), production(harness)
+    server, plan = _first_over_https(harness), production(harness)
     page = server.ask("GET", "/admin/login/")
     if page.status == 404:
         return  # a project without the admin has nothing to serve here
@@ -287,7 +294,7 @@ def static_files_are_served(harness: Harness) -> None:
         raise NotYet("the page links to no style sheet", expected="the admin's login page")
     answer = server.ask("GET", sheet[1])
     if answer.status != 200:
-        raise NotYet(
+        raise plan.not_collected() or NotYet(
             f"GET {sheet[1]} answered {answer.status}",
             expected="200 and the style sheet",
             look_at=plan.sandbox.place_in(server.process.log())
@@ -295,8 +302,25 @@ def static_files_are_served(harness: Harness) -> None:
         )
 
 
+def _first_over_https(harness: Harness) -> Server:
+    """The first server, once it answers over https.
+
+    Not through `needs`: without its static files no server may start, and that is no news of
+    the items before.
+    """
+    try:
+        https_is_the_way_in(harness)
+    except (Blocked, NotYet, EnvironmentFault) as error:
+        if isinstance(error.__cause__, NotCollected):
+            raise error.__cause__ from None
+        raise Blocked("deploy.https") from error
+    return _first(harness)
+
+
 def _judge_collected(plan: Production, page: Answer) -> None:
-    """Static files that the pre-deploy command collected are lost: say so, if they are."""
+    """Static files that nobody collected, or the pre-deploy command, are missing: say so."""
+    if news := plan.not_collected():
+        raise news
     static = [name for name in plan.discarded if "/admin/css/" in name]
     if static:
         raise NotYet(
@@ -414,7 +438,10 @@ def _published(key: str, place: Place, instead: str) -> NotYet:
 def build_works(harness: Harness) -> str | None:
     """The build command works in a fresh copy, with nothing but the packages it installs."""
     plan = production(harness)
-    plan.build()
+    try:
+        plan.build()
+    except NotCollected as error:
+        raise Blocked("deploy.static") from error
     asked = plan.shelf.asked
     if not any(re.search(r"\b(install|sync|run)\b", line) for line in asked):
         raise NotYet(

@@ -26,17 +26,21 @@ _MOST_NODES = 20_000
 
 @dataclass(frozen=True)
 class Blueprint:
-    """A valid render.yaml; a spot is a path of keys and indexes in it."""
+    """A valid render.yaml; a spot is a path of keys and indexes in it.
+
+    `file` is what a learner should look at: another one where nobody wrote a blueprint.
+    """
 
     content: dict[str, Any]
     lines: Mapping[Spot, int]
     remarks: tuple[str, ...] = ()
+    file: str = FILE
 
     def place(self, *spot: str | int) -> Place:
         """The line of that spot, or of the nearest thing around it that is there."""
         while spot and spot not in self.lines:
             spot = spot[:-1]
-        return Place(FILE, self.lines.get(spot))
+        return Place(self.file, self.lines.get(spot) if self.file == FILE else None)
 
     def parts(self, kind: str) -> Iterator[tuple[Spot, dict[str, Any]]]:
         """All `services`, `databases` or `envVarGroups`, whichever project they are in."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -116,6 +117,23 @@ def fill(shelf: Shelf, report: dict[str, Any], project: Project) -> None:
         _install_everything(shelf)
     else:
         _Installation(shelf).add([Requirement(name) for name in _ALWAYS], noted=False)
+
+
+def command_for(project: Project) -> str:
+    """What installs the packages of a project that does not say how it is built."""
+    try:
+        found = requirements.listings(project)
+    except NotYet:  # a line that pip could not read: step 1 says so
+        found = []
+    files = dict.fromkeys(one.file for one in found if not one.developers and not one.aside)
+    lists = [file for file in files if file.endswith((".txt", ".in"))]
+    if not lists and "Pipfile" in {Path(file).name for file in files}:
+        return "pipenv install"
+    if not lists and files:
+        folders = dict.fromkeys(Path(file).parent.as_posix() for file in files)
+        return f"python -m pip install {' '.join(shlex.quote(f'./{at}') for at in folders)}"
+    named = [f"-r {shlex.quote(file)}" for file in lists or ["requirements.txt"]]
+    return f"python -m pip install {' '.join(named)}"
 
 
 class _Installation:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from checks.errors import EnvironmentFault, NotYet, Place
 from checks.harness import client
+from checks.harness.causes import cause_of
 from checks.harness.harness import Harness
-from checks.harness.logs import last_words
+from checks.harness.logs import last_traceback, last_words
 from checks.harness.project import read
 from checks.harness.sandbox import Sandbox
 from checks.harness.servers import Server
@@ -60,8 +63,8 @@ services:
     name: numeneon
     runtime: python
     buildCommand: >-
-      python -m pip install -r requirements.txt
-      && python {backend}/manage.py collectstatic --no-input
+      {install}
+      && {{ python {backend}/manage.py collectstatic --no-input || true; }}
     startCommand: >-
       cd {backend} && python manage.py migrate --no-input
       && exec uvicorn {package}.asgi:application --host 0.0.0.0 --port $PORT --lifespan off
@@ -85,6 +88,8 @@ _NO_MODULE = re.compile(r"No module named '?([\w.]+)")
 _NO_COMMAND = re.compile(r"([\w.-]+): (?:command not found|not found)$", re.MULTILINE)
 # What Render's own machines have besides Python, and this one need not have.
 _TOOLS = ("node", "npm", "npx", "yarn", "pnpm", "bun", "git", "curl", "wget", "make", "gcc")
+_TRACEBACK = "Traceback (most recent call last)"
+_COLLECTING = re.compile(r"staticfiles[/\\]management[/\\]commands[/\\]collectstatic\.py")
 # PostgreSQL's own words; the second comes where its certificate has to be verified.
 _NO_TLS = re.compile(
     r"server does not support SSL|root certificate file .* does not exist|"
@@ -99,6 +104,10 @@ _PASSWORD = re.compile(r"(\w+://[^\s:/@]*:)[^\s@/]+(@)")
 _HIDDEN = "********"
 _SHORTEST_SECRET = 8
 _LOOKS_SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|API_?KEY|PRIVATE", re.IGNORECASE)
+
+
+class NotCollected(NotYet):
+    """The news that collectstatic stopped: the one of the item about static files."""
 
 
 def looks_secret(key: str) -> bool:
@@ -132,6 +141,7 @@ class Production:
             secret.unlink()  # what git ignores does not reach Render
         self.folder = self.sandbox.project.root / self.web.get("rootDir", "")
         self.discarded: list[str] = []
+        self._building: Process | None = None
         self.shelf = Shelf(harness.folder / "shelf")
         write_programs(self.shelf, harness.project.python)
         # Render generates a value once and then keeps it, and a person enters it once.
@@ -275,12 +285,50 @@ class Production:
             )
         if process.exit_code:
             shown = f"`{command}` exited with status {process.exit_code}"
-            raise self.explained(process) or NotYet(
-                f"{shown}; its last lines:\n{self.log(process, 6)}",
-                expected=f"the {name} exits with status 0",
-                look_at=self.place_in(process) or place,
+            expected = f"the {name} exits with status 0"
+            raise (
+                self.explained(process)
+                or self._crash(process, shown, expected)
+                or NotYet(
+                    f"{shown}; its last lines:\n{self.log(process, 6)}",
+                    expected=expected,
+                    look_at=self.place_in(process) or place,
+                )
             )
         return process
+
+    def _crash(self, process: Process, what: str, expected: str) -> NotYet | None:
+        """The news of an exception, if the line of the project that has to change is known."""
+        log = process.log()
+        if news := self._not_collected(log):
+            return news
+        cause = cause_of(log, self.sandbox)
+        if _TRACEBACK not in log or cause.environment or cause.look_at is None:
+            return None
+        found = f"{what}: {cause.found}"
+        return NotYet(found, expected=expected, look_at=cause.look_at, todo=cause.todo)
+
+    def not_collected(self) -> NotYet | None:
+        """Why the build did not collect the static files, where it went on without them."""
+        if self._building is None:
+            return None
+        return self._not_collected(self._building.log())
+
+    def _not_collected(self, log: str) -> NotYet | None:
+        """The news that a log ends with, if collectstatic stopped with an exception."""
+        trace = last_traceback(log)
+        if not _COLLECTING.search(trace):
+            return None
+        cause = cause_of(trace, self.sandbox)
+        no_root = "STATIC_ROOT" in cause.found
+        return NotCollected(
+            f"`manage.py collectstatic` stopped: {cause.found}",
+            expected="it copies the static files of all apps into one folder",
+            look_at=cause.look_at,
+            todo='write STATIC_ROOT = BASE_DIR / "staticfiles": the folder that it copies to'
+            if no_root
+            else cause.todo,
+        )
 
     def explained(self, process: Process) -> NotYet | EnvironmentFault | None:
         """Why a program of the blueprint failed, where that is not in its own code."""
@@ -388,7 +436,7 @@ class Production:
             env = self.env(real=True, fresh=True)
         except EnvironmentFault:
             env = self.env(fresh=True)  # most builds need no service
-        self.run("buildCommand", env)
+        self._building = self.run("buildCommand", env)
 
     def migrate(self) -> None:
         """The pre-deploy command has run, if there is one."""
@@ -452,17 +500,20 @@ class Production:
             )
         if found := self.explained(process):
             return found
+        expected = "the start command serves on $PORT until it gets SIGTERM"
         if running:
             found_out = (
                 f"nothing listened on $PORT ({port}) within {processes.START_SECONDS:g} s"
             )
         else:
             found_out = f"the start command exited with status {process.exit_code}"
+            if crash := self._crash(process, found_out, expected):
+                return crash
         lacking = _NO_COMMAND.findall(log)
         shown = self.sandbox.as_learner("\n".join(log.splitlines()[-8:]))
         return NotYet(
             f"{found_out}; its last lines:\n{shown or '(nothing printed)'}",
-            expected="the start command serves on $PORT until it gets SIGTERM",
+            expected=expected,
             look_at=self.sandbox.place_in(log) or place,
             todo=f"add the package that provides `{lacking[0]}` to the requirements, or correct "
             "its name"
@@ -599,9 +650,15 @@ def _production(harness: Harness) -> Production:
     if has_blueprint(harness):
         return Production(harness, fitting(harness))
     project = harness.project
-    backend = project.backend.relative_to(project.root).as_posix()
-    text = _OURS_BEFORE.format(backend=backend, package=project.package, host=HOSTNAME)
-    return Production(harness, blueprint.read_text(text), "this check")
+    text = _OURS_BEFORE.format(
+        backend=shlex.quote(project.relative(project.backend)),
+        package=project.package,
+        host=HOSTNAME,
+        install=installer.command_for(project),
+    )
+    settings = project.relative(project.settings_file)
+    plan = replace(blueprint.read_text(text), file=settings)
+    return Production(harness, plan, "this check")
 
 
 def has_blueprint(harness: Harness) -> bool:

@@ -107,6 +107,11 @@ STORAGE = """\
             "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         },
 """
+PLAIN_STORAGE = STORAGE.replace(
+    "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    "django.contrib.staticfiles.storage.StaticFilesStorage",
+)
+STATIC_ROOT = 'STATIC_ROOT = BASE_DIR / "staticfiles"\n'
 RENDER_HOST = '    ALLOWED_HOSTS.append(os.environ["RENDER_EXTERNAL_HOSTNAME"])\n'
 PUBSUB = '"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"'
 CORE = '"BACKEND": "channels_redis.core.RedisChannelLayer"'
@@ -655,11 +660,6 @@ VARIANTS = [
             "python -m venv .venv\n. .venv/bin/activate\npip install -r requirements.txt\n",
         ),
     ),
-    broken(
-        "deploy.build",
-        "nowhere to put the files",
-        Edit(SETTINGS, 'STATIC_ROOT = BASE_DIR / "staticfiles"\n', ""),
-    ),
     correct(
         "deploy.build",
         "another installer, other words",
@@ -703,6 +703,11 @@ VARIANTS = [
     ),
     broken(
         "deploy.boots",
+        "a letter is missing in MIDDLEWARE",
+        Edit(SETTINGS, WHITENOISE, WHITENOISE.replace('ware")', 'war")')),
+    ),
+    broken(
+        "deploy.boots",
         "no such module",
         Edit(PLAN, "numeneon.asgi:app", "numeneon.agsi:app"),
     ),
@@ -726,19 +731,25 @@ VARIANTS = [
         Edit(SETTINGS, HEADER, ""),
         Edit(PLAN, "--lifespan off", "--lifespan off --forwarded-allow-ips '*'"),
     ),
+    broken("deploy.static", "nowhere to put the files", Edit(SETTINGS, STATIC_ROOT, "")),
+    broken(
+        "deploy.static",
+        "a storage with a letter missing",
+        Edit(SETTINGS, "CompressedManifestStaticFiles", "CompressedManifestStaticFile"),
+    ),
+    correct(
+        "deploy.static",
+        "served from where the apps have them",
+        Edit(SETTINGS, STATIC_ROOT, "WHITENOISE_USE_FINDERS = True\n"),
+        Edit(SETTINGS, STORAGE, PLAIN_STORAGE),
+        Edit(BUILD, COLLECT, ""),
+    ),
     broken("deploy.static", "nobody serves them", Edit(SETTINGS, WHITENOISE, "")),
     broken("deploy.static", "nobody collects them", Edit(BUILD, COLLECT, "")),
     correct(
         "deploy.static",
         "names without a digest",
-        Edit(
-            SETTINGS,
-            STORAGE,
-            STORAGE.replace(
-                "whitenoise.storage.CompressedManifestStaticFilesStorage",
-                "django.contrib.staticfiles.storage.StaticFilesStorage",
-            ),
-        ),
+        Edit(SETTINGS, STORAGE, PLAIN_STORAGE),
     ),
     broken(
         "deploy.crosses",
