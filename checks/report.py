@@ -56,12 +56,13 @@ def headline(result: ItemResult, colour: bool = False) -> str:
 def brief(result: ItemResult, colour: bool = False) -> list[str]:
     """What is printed of an item when its verdict is known.
 
-    That is its sentence, and the remark on one that passed. What a failure has to say is
-    kept for the end; an item that waits for another is only counted there.
+    That is its sentence, the remark on one that passed, and what only a person can do. What
+    a failure has to say is kept for the end; an item that waits for another is only counted
+    there.
     """
     if result.status is Status.BLOCKED:
         return []
-    if result.status is Status.PASSED:
+    if result.status in (Status.PASSED, Status.MANUAL):
         return shown(result, colour)
     return headline(result, colour).splitlines()
 

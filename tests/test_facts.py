@@ -27,7 +27,7 @@ STORED = (
 def test_facts_are_those_of_the_list() -> None:
     """Steps and hours in words, numbers of one step in figures."""
     asgi = course.step("asgi")
-    judged = sum(not item.live for item in items_of(asgi.number))
+    judged = sum(not item.by_hand for item in items_of(asgi.number))
 
     assert filled("{{ steps }}") == words_for(len(course.steps()))
     assert filled("{{ number asgi }}: {{ minutes 05-asgi }}, {{items asgi}}") == (

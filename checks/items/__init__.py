@@ -47,7 +47,8 @@ class Item:
     `events` and `close_codes` name what of the contract the item proves; the reference
     pages are made from them. The item holds for projects before step `until`. `prefetch`
     begins to make what the judge will need while the items before it are judged. `part` is
-    the part of the step that it belongs to, if the step comes in parts.
+    the part of the step that it belongs to, if the step comes in parts. A `manual` item is
+    judged as far as that goes, and then left to a person.
     """
 
     id: str
@@ -66,6 +67,12 @@ class Item:
     handshake: bool = False
     prefetch: tuple[Maker, ...] = ()
     part: int | None = None
+    manual: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a project that does all of it leaves this one to a person."""
+        return self.live or self.manual
 
     def holds_at(self, reached: int) -> bool:
         """Whether it is judged on a project at that step, or has been replaced by then."""
@@ -107,6 +114,7 @@ class Checklist:
         close_codes: Iterable[int] = (),
         handshake: bool = False,
         prefetch: Iterable[Maker] = (),
+        manual: bool = False,
     ) -> Callable[[Judge], Judge]:
         """Register the decorated function as an item; its docstring is the checklist line.
 
@@ -118,7 +126,8 @@ class Checklist:
         from which on a later item replaces this one, by its name or number.
         `events` and `close_codes` are the ones that it proves; `handshake` items prove a
         refusal before the socket opens. `prefetch` makes what this item needs, in the
-        background, if it is among the items that are judged. Raises ValueError if the
+        background, if it is among the items that are judged. The judge of a `manual` item
+        fails it, or raises LeftOut with what a person has to do. Raises ValueError if the
         docstring is not one sentence or the prose file does not describe the item.
         """
 
@@ -148,6 +157,7 @@ class Checklist:
                 handshake,
                 tuple(prefetch),
                 part=part.number if part else None,
+                manual=manual,
             )
             self.items.append(item)
             return judge

@@ -122,6 +122,7 @@
         parts.push(failure);
       }
       if (told.status === "blocked") parts.push(make("p", "", `Judged once this holds: ${blocker}`));
+      if (told.status === "manual" && told.message) parts.push(make("p", "", told.message));
       if (told.remark) parts.push(make("p", "", `Remark: ${told.remark}`));
       this.found.replaceChildren(...parts);
       const failed = told.status === "failed";

@@ -1,5 +1,6 @@
 """Projects that prove the items of step 5."""
 
+import course
 from tests.variants import Edit, broken, correct
 
 ASGI = "backend/numeneon/asgi.py"
@@ -249,7 +250,40 @@ class LoginView(TokenObtainPairView):
 
 _NO_TESTS = Edit("backend/notifications/tests/test_middleware.py", None, None)
 
+_PAGE = "backend/messaging/templates/messaging/demo.html"
+_DEMO_ROUTE = (
+    '    path("demo/", TemplateView.as_view(template_name="messaging/demo.html")),\n'
+)
+_SOCKET = '    const socket = new WebSocket(address, ["access_token", token]);\n'
+
 VARIANTS = [
+    broken(
+        "asgi.demo-page",
+        "as it was before",
+        Edit(_PAGE, "", (course.step(4).folder / _PAGE).read_text("utf-8")),
+    ),
+    broken("asgi.demo-page", "it cannot be shown", Edit(_PAGE, "{#", "{% nothing %}{#")),
+    correct(
+        "asgi.demo-page",
+        "a library opens the socket",
+        Edit(_PAGE, _SOCKET, "    const socket = connect(address, token);\n"),
+        Edit(
+            _PAGE,
+            "<script>\n",
+            '<script src="https://example.org/sockets.js"></script>\n<script>\n',
+        ),
+    ),
+    correct(
+        "asgi.demo-page",
+        "its script is a file of its own",
+        Edit(_PAGE, "", '<!doctype html>\n<script src="/static/app.js"></script>\n'),
+        Edit("backend/messaging/static/app.js", "", "new WebSocket(url, names);\n"),
+    ),
+    correct(
+        "asgi.demo-page",
+        "another front end takes its place",
+        Edit("backend/numeneon/urls.py", _DEMO_ROUTE, ""),
+    ),
     broken(
         "asgi.order", "imports above get_asgi_application", asgi(_IMPORTS + _HEAD + _ROUTER)
     ),

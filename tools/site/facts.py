@@ -87,11 +87,11 @@ def _table() -> str:
 
 
 def _items(step: Step) -> str:
-    return str(sum(not item.live for item in _checklist(step)))
+    return str(sum(not item.by_hand for item in _checklist(step)))
 
 
 def _manual(step: Step) -> str:
-    return str(sum(item.live for item in _checklist(step)))
+    return str(sum(item.by_hand for item in _checklist(step)))
 
 
 def _checklist(step: Step) -> Sequence[Item]:
@@ -105,7 +105,7 @@ def _summary(step: Step) -> str:
     """
     ids = [item.id for item in _checklist(step)]
     results = [
-        ItemResult(item.id, item.title, Status.MANUAL if item.live else Status.PASSED)
+        ItemResult(item.id, item.title, Status.MANUAL if item.by_hand else Status.PASSED)
         for item in choose(items_of(step.number), ids, live=False)
     ]
     part = step.part.number if step.part else None
