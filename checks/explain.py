@@ -215,14 +215,18 @@ def dispatching_line(project: Project, consumer: Place | None) -> Place | None:
 
 
 def closing_line(project: Project, consumer: Place | None) -> Place | None:
-    """The line of a consumer that closes its socket, else where it decides who may connect."""
-    if consumer is None:
+    """The line of connect() that closes the socket, else that method, or the consumer."""
+    decides = method_of(project, consumer, "connect", "websocket_connect")
+    if decides is None:
         return None
-    file = project.root / consumer.file
-    for node in ast.walk(_tree(file)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "self.close":
-            return _place(project, file, node)
-    return method_of(project, consumer, "connect", "websocket_connect")
+    file = project.root / decides.file
+    for method in ast.walk(_tree(file)):
+        if isinstance(method, ast.AsyncFunctionDef | ast.FunctionDef):
+            calls = (node for node in ast.walk(method) if isinstance(node, ast.Call))
+            closing = [node for node in calls if ast.unparse(node.func) == "self.close"]
+            if method.lineno == decides.line and closing:
+                return _place(project, file, closing[0])
+    return decides
 
 
 def method_of(project: Project, part: Place | None, *names: str) -> Place | None:

@@ -74,12 +74,24 @@ class Cause:
 
 def cause_of(log: str, sandbox: Sandbox) -> Cause:
     """The cause that a log shows, with the learner's own paths."""
+    cause = _cause_of(log, sandbox)
+    near = None if cause.environment else _with_a_name_like_it(log, sandbox.project)
+    if near is None:
+        return cause
+    found = f"{cause.found}; there is {near}"
+    if near == sandbox.project.relative(sandbox.project.settings_file):
+        return replace(cause, found=found)
+    todo = f"{cause.todo}; or rename {near}" if cause.todo else f"rename {near}"
+    return replace(cause, found=found, todo=todo)
+
+
+def _cause_of(log: str, sandbox: Sandbox) -> Cause:
     project = sandbox.project
     found = sandbox.as_learner(last_words(log))
     place = sandbox.place_in(log)
     if cause := _environment(log, project):
         return cause
-    if cause := _comma(log, project) or _elsewhere(log, project):
+    if cause := missing_comma(log, project) or _elsewhere(log, project):
         return cause
     if cause := _other_name(log, project, place):
         return cause
@@ -194,6 +206,22 @@ def _module_at(path: Path) -> Path | None:
     return file if file.is_file() else None
 
 
+def _with_a_name_like_it(log: str, project: Project) -> str | None:
+    """A module with almost the name of one that is not there: a letter more, or a capital."""
+    for module in _NO_MODULE.findall(log):
+        *parents, name = module.split(".")
+        folder = project.backend.joinpath(*parents)
+        modules = sorted(folder.glob("[!._]*")) if folder.is_dir() else []
+        names = {
+            path.stem.lower(): path for path in modules if _module_at(path.with_suffix(""))
+        }
+        if _module_at(folder / name) is None:
+            for alike in difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.8):
+                path = names[alike]
+                return f"{project.relative(path)}{'/' if path.is_dir() else ''}"
+    return None
+
+
 def _other_name(log: str, project: Project, importing: Place | None) -> Cause | None:
     """A name that is imported at that place, and one like it that the module has instead."""
     error = _NO_NAME.search(log)
@@ -227,7 +255,7 @@ def _entry_points(project: Project) -> set[str]:
     return {project.relative(path) for path in paths}
 
 
-def _comma(log: str, project: Project) -> Cause | None:
+def missing_comma(log: str, project: Project) -> Cause | None:
     """Two names of the settings that are read as one, if the error is about them."""
     quoted = set(_QUOTED.findall(log))
     for text in project.settings.texts():
@@ -252,7 +280,7 @@ def _named(log: str, found: str, project: Project) -> Cause | None:
         for name in names:
             if place := _said_at_entry(name, project):
                 return Cause(line, place, f'correct the name "{name}"')
-        for name in names:
+        for name in () if "No module named" in line else names:
             if place := _defined(name, project):
                 return Cause(line, place, _FIX)
         if "not configured" not in line and (setting := _SETTING.search(line)):

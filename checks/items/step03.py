@@ -50,6 +50,11 @@ _KIND = "new_message"  # of what send_notification() is given here
 _WINDOWS = 6  # of each of two people, opened at one moment
 # What no client may call, in the words of Channels and of Python.
 _METHODS = ("disconnect", "websocket.disconnect", "websocket_disconnect")
+_RETURN = (
+    "end connect() there with `return`: close() does not end it, and the lines below run for a "
+    "stranger too"
+)
+_SEND_FIRST = f"send nothing after close(), and {_RETURN}"
 _OWN_CODES = 4000  # the close codes from here on are the application's
 # Where frames of a client say what they want; an event has only its type.
 _STEERING = ("type", "action", "method", "command")
@@ -416,8 +421,7 @@ def anonymous_gets_no_greeting(harness: Harness) -> None:
             + ", then ".join(deeds),
             expected="no greeting, and connect() ends when it has closed the socket",
             look_at=closing_line(stage.harness.project, stage.place("consumer")),
-            todo="write `return` below `await self.close(code=4401)`: close() does not end "
-            "connect(), and the lines below it run for a stranger too",
+            todo=_SEND_FIRST if deeds[0].startswith("sent") else _RETURN,
         )
 
 

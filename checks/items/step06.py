@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from checks.errors import Blocked, EnvironmentFault, NotYet, Place
 from checks.harness import layers
+from checks.harness.causes import missing_comma
 from checks.harness.client import Answer, Socket
 from checks.harness.harness import Crash, Harness
 from checks.harness.logs import last_words
@@ -51,6 +52,7 @@ _COMMANDS = ("buildCommand", "startCommand", "preDeployCommand")
 _NEIGHBOUR = "https://somebody-else.onrender.com"
 # So much of a token's end is nowhere else. Characters.
 _SIGNATURE = 24
+_NOT_IN_MANIFEST = "Missing staticfiles manifest entry"
 _STYLE_SHEET = re.compile(r'href="([^"]+\.css)"')
 
 checklist = Checklist(__name__)
@@ -218,8 +220,16 @@ def deploy_check_is_clean(harness: Harness) -> None:
             line for line in process.log().splitlines() if re.match(r"\?: |\w.*: \(", line)
         ]
         shown = "\n".join(lines[:5]) or production(harness).log(process, 6)
+        found = f"it prints:\n{production(harness).sandbox.as_learner(shown)}"
+        if cause := missing_comma(process.log(), harness.project):
+            raise NotYet(
+                f"{found}\n{cause.found}",
+                expected="no warnings",
+                look_at=cause.look_at,
+                todo=cause.todo,
+            )
         raise NotYet(
-            f"it prints:\n{production(harness).sandbox.as_learner(shown)}",
+            found,
             expected="no warnings",
             look_at=production(harness).sandbox.place_in(process.log())
             or Place(harness.project.relative(harness.project.settings_file)),
@@ -330,6 +340,14 @@ def _judge_collected(plan: Production, page: Answer) -> None:
             "on another one, whose files are discarded",
             look_at=plan.plan.place(*plan.spot, "preDeployCommand"),
             todo="run `manage.py collectstatic` in the build command",
+        )
+    if _NOT_IN_MANIFEST in page.error:
+        raise NotYet(
+            f"{page}\nthe server's error: {page.error}",
+            expected="the server finds what collectstatic has copied",
+            look_at=plan.harness.project.setting("STATIC_ROOT"),
+            todo="run `manage.py collectstatic` in the build; STATIC_ROOT has to be an absolute "
+            'path, such as BASE_DIR / "staticfiles", for both to use the same folder',
         )
 
 

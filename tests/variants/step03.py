@@ -22,6 +22,12 @@ _CHOSEN = extract(_FOLDER / _CONSUMERS, "NotificationConsumer.chosen_subprotocol
 _GROUPS = "{user_group(pk) for pk in user_ids}"
 _CLOSE = "            await self.close(code=4401)\n"
 _ACCEPT = "await self.accept(self.chosen_subprotocol())\n"
+_REFUSES = "            await self.refuse()\n"
+_REFUSE = f"""\
+    async def refuse(self):
+        {_ACCEPT}        await self.close(code=4401)
+        return
+"""
 _CONNECT = extract(_FOLDER / _CONSUMERS, "NotificationConsumer.connect")
 _WELCOME = _CONNECT.partition(f"{_CLOSE}            return\n")[2]
 
@@ -390,6 +396,10 @@ def moved_to(folder: str) -> tuple[Edit, ...]:
 
 VARIANTS = [
     broken("notifications.installed", "beside backend", *moved_to("notifications")),
+    broken(
+        "notifications.installed", "a letter is missing", *moved_to("backend/notification")
+    ),
+    broken("notifications.installed", "a capital", *moved_to("backend/Notifications")),
     broken(
         "notifications.installed",
         "in the folder of the settings, and not in INSTALLED_APPS",
@@ -936,6 +946,31 @@ application = ProtocolTypeRouter(
         "consumer.refuses-anonymous",
         "no return after close",
         Edit(_CONSUMERS, f"{_CLOSE}            return\n", _CLOSE),
+    ),
+    broken(
+        "consumer.refuses-anonymous",
+        "another method closes, and connect goes on",
+        Edit(_CONSUMERS, f"            {_ACCEPT}{_CLOSE}            return\n", _REFUSES),
+        Edit(_CONSUMERS, _NOTIFY, f"{_REFUSE}\n{_NOTIFY}"),
+    ),
+    correct(
+        "consumer.refuses-anonymous",
+        "another method closes, and connect ends",
+        Edit(
+            _CONSUMERS,
+            f"            {_ACCEPT}{_CLOSE}            return\n",
+            f"{_REFUSES}            return\n",
+        ),
+        Edit(_CONSUMERS, _NOTIFY, f"{_REFUSE}\n{_NOTIFY}"),
+    ),
+    broken(
+        "consumer.refuses-anonymous",
+        "says why after it has closed",
+        Edit(
+            _CONSUMERS,
+            _CLOSE,
+            f'{_CLOSE}            await self.send_json({{"type": "error"}})\n',
+        ),
     ),
     broken(
         "consumer.refuses-anonymous",

@@ -9,6 +9,7 @@ MIDDLEWARE = "backend/notifications/middleware.py"
 CONSUMERS = "backend/notifications/consumers.py"
 ROUTING = "backend/notifications/routing.py"
 
+_ROUTES_FILE = (course.step(5).folder / ROUTING).read_text("utf-8")
 _HEAD = """\
 import os
 
@@ -361,6 +362,12 @@ VARIANTS = [
         "asgi.imports",
         "the list of patterns has another name",
         Edit(ROUTING, "websocket_urlpatterns", "urlpatterns"),
+    ),
+    broken(
+        "asgi.imports",
+        "the file with the patterns has another name",
+        Edit(ROUTING, None, None),
+        Edit(ROUTING.replace("routing", "routings"), "", _ROUTES_FILE),
     ),
     broken("asgi.imports", "the file with the patterns is empty", Edit(ROUTING, "", "")),
     broken(

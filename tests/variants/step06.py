@@ -552,6 +552,11 @@ VARIANTS = [
         Edit(PLAN, DEBUG, f'{DEBUG}      - key: TOKEN_HOURS\n        value: "12"\n'),
     ),
     broken("deploy.check", "no HSTS", Edit(SETTINGS, HSTS, "")),
+    broken(
+        "deploy.check",
+        "a comma is missing in MIDDLEWARE",
+        Edit(SETTINGS, 'CommonMiddleware",', 'CommonMiddleware"'),
+    ),
     correct(
         "deploy.check",
         "preloading",
@@ -732,6 +737,11 @@ VARIANTS = [
         Edit(PLAN, "--lifespan off", "--lifespan off --forwarded-allow-ips '*'"),
     ),
     broken("deploy.static", "nowhere to put the files", Edit(SETTINGS, STATIC_ROOT, "")),
+    broken(
+        "deploy.static",
+        "a folder that depends on where a command runs",
+        Edit(SETTINGS, STATIC_ROOT, 'STATIC_ROOT = "staticfiles"\n'),
+    ),
     broken(
         "deploy.static",
         "a storage with a letter missing",
