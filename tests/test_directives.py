@@ -543,6 +543,7 @@ def test_step_that_django_cannot_read_ends_the_build(
 @pytest.mark.parametrize(
     "row",
     [
+        "GET | `/healthz/` | Returns 200, or 503 if the database does not answer. | none | no |",
         "POST | `/api/auth/signup/` | Create an account. | `username`, `email`, `password`, "
         "`display_name` | no |",
         "POST | `/api/auth/login/` | Sign in: exchange email and password for an access and a "

@@ -648,7 +648,7 @@ def test_taken_port_is_told(built: Home, capsys: pytest.CaptureFixture[str]) -> 
         assert capsys.readouterr().out == ""
         with live.serving(built, load(built)) as served:
             assert served
-            assert f"{words}: {served.port} is taken." in capsys.readouterr().out
+            assert f"{words}; using {served.port} instead." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,8 @@ def close_codes(directive: Directive, page: Page) -> list[str]:
             for code, meaning in contract.CLOSE_CODES.items()
         ),
     )
-    return [*lines, "", *(f"- {sentence}" for sentence in refused)]
+    earlier = "Other connections are refused in the handshake and get no close code:"
+    return [*lines, "", earlier, "", *(f"- {sentence}" for sentence in refused)]
 
 
 def endpoints(directive: Directive, page: Page) -> list[str]:

@@ -397,7 +397,8 @@ def serving(
                 complain(str(error), "")
             if live and live.port != wanted:
                 say(
-                    f"Port {wanted} is in use by another program: {live.port} is taken.", ""
+                    f"Port {wanted} is in use by another program; using {live.port} instead.",
+                    "",
                 )
         yield live
 

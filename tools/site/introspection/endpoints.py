@@ -292,5 +292,6 @@ def _first_sentence(text: str) -> str:
 
 def _answers(text: str) -> str:
     """A docstring for those who send requests: `Called for GET: 200` is `Returns 200`."""
-    text = re.sub(r"^Called for [A-Z]+: ", "Returns ", text)
+    # For an address, the docstring may name only what it returns instead of 200.
+    text = re.sub(r"^Called for ([A-Z]+: |/\S*: (?=200))", "Returns ", text)
     return re.sub(r"^Called for /\S*: ", "Returns 200; ", text)
