@@ -47,8 +47,8 @@ def import_order(project: Project, log: str) -> Cause:
     if statement is None or _has_import(statement):
         return Cause(
             _place(project, file, line),
-            "move that import below the line that calls get_asgi_application(); a formatter "
-            "that sorts imports will move it back, so tell it to leave this file alone",
+            "move that import below the line that calls get_asgi_application(); if a formatter "
+            "such as autopep8 moved it up, `# noqa: E402` at its end keeps it there",
         )
     return _unnamed_settings(project, file, line)
 
