@@ -403,7 +403,7 @@ def name_is_the_chosen_subprotocol(harness: Harness) -> None:
     "consumer.refuses-anonymous", needs=["consumer.greets-user", "middleware.missing-token"]
 )
 def anonymous_gets_no_greeting(harness: Harness) -> None:
-    """An anonymous client gets no greeting, and nothing of `connect()` runs after `close()`."""
+    """An anonymous client gets no greeting, and nothing in `connect()` runs after `close()`."""
     stage = stage_of(harness)
     with stage.open(None) as socket:
         if any(is_greeting(frame) for frame in frames_of(socket)):

@@ -392,7 +392,7 @@ def _unknown_path_news(harness: Harness, socket: Socket, path: str) -> NotYet:
 
 @item("asgi.runserver", needs=["asgi.greets"], apart=True)
 def runserver_greets_too(harness: Harness) -> None:
-    """`manage.py runserver` says ASGI/Daphne, and greets a client with a valid token as well."""
+    """`manage.py runserver` prints ASGI/Daphne, and greets a client with a valid token as well."""
     log = runserver(harness).process.log()
     if "Starting ASGI" not in log:
         said = re.search(r"^Starting .*", log, re.MULTILINE)
