@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from checks.browser.browser import Browsers
 from checks.errors import Blocked, EnvironmentFault, LeftOut, NotYet
 from checks.exchange import Exchange, Secrets
 from checks.harness import project as projects
@@ -52,12 +53,13 @@ class Session:
         interpreters: Interpreters | None = None,
         databases: NoDatabases | None = None,
         postgres: Callable[[], Service] = start_postgres,
+        browsers: Browsers | None = None,
     ) -> None:
         """`python` is the project's interpreter (see checks.project.find).
 
-        A `warm` session keeps what makes its next run faster. `interpreters` and `databases`
-        may be shared by several sessions; then they are not closed with this one. `postgres`
-        gives each run an empty PostgreSQL, which it stops.
+        A `warm` session keeps what makes its next run faster. `interpreters`, `databases` and
+        `browsers` may be shared by several sessions; then they are not closed with this one.
+        `postgres` gives each run an empty PostgreSQL, which it stops.
         """
         self.directory = Path(directory).absolute()
         self.python = python
@@ -66,6 +68,8 @@ class Session:
         self._interpreters = interpreters or self._own
         self._databases = databases or NoDatabases()
         self._postgres = postgres
+        self._own_browsers = Browsers()
+        self._browsers = browsers or self._own_browsers
         self._sandbox: Sandbox | None = None
         self._harness: Harness | None = None
         self._runs = 0
@@ -76,6 +80,7 @@ class Session:
     def __exit__(self, *error: object) -> None:
         self._end_run()
         self._own.close()
+        self._own_browsers.close()
         if self._sandbox:
             self._sandbox.close()
 
@@ -142,6 +147,7 @@ class Session:
             self._databases,
             self._runs,
             postgres=self._postgres,
+            browsers=self._browsers,
         )
         return self._harness
 

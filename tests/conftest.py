@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from checks.browser.browser import Browsers
 from checks.harness import services, warm
 from checks.harness.warm import MigratedDatabases
 
@@ -109,7 +110,14 @@ def shared(
         return
     interpreters, postgres = warm.for_a_watch(), SharedPostgres()
     databases = MigratedDatabases(tmp_path_factory.mktemp("databases"))
-    yield {"interpreters": interpreters, "databases": databases, "postgres": postgres}
+    browsers = Browsers()
+    yield {
+        "interpreters": interpreters,
+        "databases": databases,
+        "postgres": postgres,
+        "browsers": browsers,
+    }
+    browsers.close()
     interpreters.close()
     postgres.close()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from checks.browser.browser import Browsers
 from checks.errors import EnvironmentFault, NotYet, Place
 from checks.harness import services
 from checks.harness.causes import cause_of
@@ -47,8 +48,12 @@ class Harness(Resources):
         run: int = 1,
         *,
         postgres: Callable[[], Service] = services.start_postgres,
+        browsers: Browsers | None = None,
     ) -> None:
         super().__init__()
+        self.browsers = browsers or Browsers()
+        if browsers is None:
+            self.at_end(self.browsers.close)
         self.sandbox = sandbox
         self.project = sandbox.project
         self.interpreters = interpreters

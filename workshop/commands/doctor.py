@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import webbrowser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -232,19 +231,15 @@ def _git(home: Home) -> Finding:
 
 
 def _browser(home: Home) -> Finding:
-    names = ("chromium", "chromium-browser", "google-chrome", "firefox", "microsoft-edge")
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    if path is None:
-        try:
-            path = "the system's default" if webbrowser.get() else None
-        except webbrowser.Error:
-            path = None
+    from checks.browser.browser import VARIABLE, executable
+
+    path = executable()
     return Finding(
         "Browser",
         path is not None,
-        path or "not found",
-        "opening a socket by hand; no check needs it",
-        "Install a browser, such as Firefox.",
+        path or "no Chrome, Edge or Chromium was found",
+        "items of step 7 and later, which look at a page; the check starts its own window",
+        f"Install one of them. If you have one in another place, set {VARIABLE} to its program.",
     )
 
 
