@@ -66,6 +66,9 @@ EVENTS = _by_kind(
 # What a consumer sends to its own socket: {"type": KIND, ...}.
 GREETING = "connection_established"
 ERROR = "error"
+PONG = "pong"
+# What a client may send to its socket: {"type": "ping"}, which is answered with a pong.
+PING = "ping"
 FRAMES = _by_kind(
     Frame(
         GREETING,
@@ -78,6 +81,7 @@ FRAMES = _by_kind(
         "When the client sends something that is not JSON in a text frame. The socket "
         "stays open.",
     ),
+    Frame(PONG, {}, f'The answer to `{{"type": "{PING}"}}`.'),
 )
 
 # Why an accepted socket was closed by the application (4000 to 4999 are ours to give:

@@ -77,8 +77,9 @@ def test_last_step_keeps_the_contract(harness: Harness) -> None:
         frames.append(his.receive())
         post(server, alice, "posts/", {"content": "Good morning"})
         frames.append(his.receive())
-        his.send("hello")
-        frames.append(his.receive())
+        for said in ("hello", '{"type": "ping"}'):
+            his.send(said)
+            frames.append(his.receive())
     with server.socket(None) as refused:
         code = refused.until_closed(patience=5)
 

@@ -52,6 +52,10 @@ IDEAS = {
     r"WhiteNoise": "6.2",
     r"health check": "6.3",
     r"blueprint": "6.3",
+    r"ES modules?": "7.1",
+    r"[Ee]xponential backoff": "7.2",
+    r"[Ff]ull jitter": "7.2",
+    r"[Hh]alf-open": "7.3",
 }
 # A link to another page, or to a section of one; a picture is no explanation.
 LINKED = re.compile(r"(?<!!)\[[^\]]+\]\([^)]*\.md[^)]*\)")

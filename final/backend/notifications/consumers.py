@@ -38,11 +38,18 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
     async def receive(self, text_data=None, bytes_data=None, **kwargs):
         """Called for each frame from the client: anything but JSON is an error."""
         try:
-            await self.decode_json(text_data or "")
+            content = await self.decode_json(text_data or "")
         except (ValueError, RecursionError):
             # An uncaught exception would close the socket.
             error = {"type": "error", "message": "Send JSON in a text frame."}
             await self.send_json(error)
+        else:
+            await self.receive_json(content)
+
+    async def receive_json(self, content, **kwargs):
+        """Called by receive() with what a frame says: a ping is answered, the rest ignored."""
+        if isinstance(content, dict) and content.get("type") == "ping":
+            await self.send_json({"type": "pong"})
 
     async def notify(self, event):
         """Called when send_notification() puts an event into our group."""

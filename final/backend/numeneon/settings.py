@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "friends",
     "messaging",
     "notifications",
+    "client",
 ]
 
 ROOT_URLCONF = "numeneon.urls"
@@ -202,9 +203,7 @@ if not DEBUG:
     MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {
-            "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        },
+        "staticfiles": {"BACKEND": "numeneon.storage.ModuleStorage"},
     }
 
     # Django's default logs nothing to the console when DEBUG is off.

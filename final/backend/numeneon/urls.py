@@ -14,4 +14,5 @@ urlpatterns = [
     path("api/friends/", include("friends.urls")),
     path("api/messages/", include("messaging.urls")),
     path("demo/", TemplateView.as_view(template_name="messaging/demo.html")),
+    path("app/", TemplateView.as_view(template_name="client/app.html")),
 ]

@@ -77,9 +77,17 @@ async def test_frame_that_is_not_json_text_is_answered(frame):
             assert "JSON" in answer["message"]
 
 
-@pytest.mark.parametrize("content", [{"type": "hello"}, [], None, 1])
-async def test_json_is_ignored(content):
-    """This socket has no commands."""
+async def test_ping_is_answered():
+    """A client can find out whether the server is still there."""
+    async with greeted(socket_for(User(pk=7))) as socket:
+        await socket.send_json_to({"type": "ping"})
+
+        assert await socket.receive_json_from() == {"type": "pong"}
+
+
+@pytest.mark.parametrize("content", [{"type": "hello"}, {}, ["ping"], "ping", None, 1])
+async def test_other_json_is_ignored(content):
+    """This socket has no other commands."""
     async with greeted(socket_for(User(pk=7))) as socket:
         await socket.send_to(text_data=json.dumps(content))
 

@@ -1,0 +1,85 @@
+"""When an event is sent, and what happens when it cannot be."""
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import transaction
+
+from friends.models import Friendship
+from messaging.models import Message
+from messaging.services import send_message
+from notifications.tests.sockets import greeted, socket_for
+
+
+class BrokenLayer:
+    """A channel layer whose Redis is gone."""
+
+    async def group_send(self, group, event):
+        raise ConnectionError("no Redis")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_message_over_http_arrives_on_the_socket(api, bob):
+    """From the HTTP request to the frame on the socket."""
+    async with greeted(socket_for(bob)) as socket:
+        data = {"receiver_id": bob.pk, "content": "hi"}
+        response = await sync_to_async(api.post)("/api/messages/", data)
+
+        event = await socket.receive_json_from()
+
+    assert event["type"] == "new_message"
+    assert event["data"].items() <= response.json().items()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_rolled_back_message_is_not_sent(alice, bob):
+    """A message that was rolled back sends no event."""
+
+    def fail_after_sending():
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            send_message(sender=alice, receiver=bob, content="hi")
+            raise ZeroDivisionError
+
+    async with greeted(socket_for(bob)) as socket:
+        await sync_to_async(fail_after_sending)()
+
+        assert await socket.receive_nothing()
+
+
+@pytest.mark.parametrize("to_myself", [True, False])
+def test_refused_request_sends_nothing(
+    api, alice, bob, django_capture_on_commit_callbacks, to_myself
+):
+    """A friend request that is refused tells nobody."""
+    Friendship.objects.create(from_user=bob, to_user=alice)
+    receiver = alice if to_myself else bob
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        response = api.post(f"/api/friends/request/{receiver.pk}/")
+
+    assert response.status_code in (400, 409)
+    assert callbacks == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_broken_layer_does_not_fail_the_request(api, bob, monkeypatch, caplog):
+    """The request succeeds, and the log has the reason."""
+    monkeypatch.setattr("notifications.services.get_channel_layer", BrokenLayer)
+
+    response = api.post("/api/messages/", {"receiver_id": bob.pk, "content": "hi"})
+
+    assert response.status_code == 201
+    assert Message.objects.count() == 1
+    (record,) = [entry for entry in caplog.records if entry.exc_info]
+    assert "no Redis" in str(record.exc_info[1])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_post_costs_the_same_with_many_friends(
+    api, alice, make_user, befriend, django_assert_num_queries
+):
+    """One query stores the post, and one finds everybody to tell."""
+    for number in range(15):
+        befriend(make_user(f"user{number}"), alice)
+
+    with django_assert_num_queries(2):
+        api.post("/api/posts/", {"content": "hello"})
