@@ -28,6 +28,7 @@ WHOAMI = f"{OWN_PATHS}whoami/"
 _MARK = itertools.count(900_001)
 _NUMBER = itertools.count(1)
 _MIDDLEWARE = ["check_journal.kept", "check_counting.counted", "check_counting.rolled_back"]
+_MIDDLEWARE += ["check_counting.broken_off"]
 # A socket that never stops talking must not keep an item waiting. Seconds.
 _READING = 20.0
 # How long sockets that open together wait for their group: enough for all to meet. Seconds.

@@ -19,6 +19,7 @@ django_application = get_asgi_application()
 
 from channels.layers import get_channel_layer  # noqa: E402 - Django has to be set up first
 from channels.routing import ProtocolTypeRouter  # noqa: E402
+from check_ageing import let_days_pass  # noqa: E402
 from check_bulk_users import make_bulk_users  # noqa: E402
 from check_discovery import Parts, is_async  # noqa: E402
 from check_journal import Journal, keeping, note, plain, take  # noqa: E402
@@ -235,6 +236,11 @@ async def bulk_users(**arguments):
         return {}
 
 
+async def age(days):
+    """That many days pass for everything that is in the database."""
+    return await _in_thread(let_days_pass, {"days": days})
+
+
 async def _in_thread(call, arguments):
     def run():
         try:
@@ -247,7 +253,7 @@ async def _in_thread(call, arguments):
 
 
 _CONTROLS = (found, state, socket, slow_groups, notify, notify_each, journal)
-_CONTROLS += (change, bulk_users)
+_CONTROLS += (change, bulk_users, age)
 CONTROLS = {c.__name__: c for c in _CONTROLS}
 
 
