@@ -39,8 +39,10 @@ def _by_kind(*frames: Frame) -> dict[str, Frame]:
     return {frame.kind: frame for frame in frames}
 
 
-# The events: {"type": KIND, "data": {...}}.
-EVENTS = _by_kind(
+# The events: {"type": KIND, "data": {...}}. Those that are stored have more keys, from the
+# step that stores them on: the id of the notification.
+STORED_KEYS = ("id",)
+STORED_EVENTS = _by_kind(
     Frame(
         "friend_request",
         {"request_id": (), "from_user": _NAMED, "created_at": ()},
@@ -60,6 +62,14 @@ EVENTS = _by_kind(
         "new_post",
         {"id": (), "author": _BRIEF, "content": (), "created_at": ()},
         "To every friend of the author, when a post is published. Replies and shares send none.",
+    ),
+)
+EVENTS = STORED_EVENTS | _by_kind(
+    Frame(
+        "notifications_read",
+        {"ids": (), "up_to": (), "unread": ()},
+        "To every socket of a user who has marked notifications as read: one, which is then "
+        "in `ids`, or all up to the id `up_to`. `unread` is how many are left. Not stored.",
     ),
 )
 

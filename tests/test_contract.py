@@ -80,11 +80,19 @@ def test_last_step_keeps_the_contract(harness: Harness) -> None:
         for said in ("hello", '{"type": "ping"}'):
             his.send(said)
             frames.append(his.receive())
+        newest = frames[5]["id"]
+        post(server, bob, f"notifications/{newest}/read/", status=200)
+        frames.append(his.receive())
+        post(server, bob, "notifications/read/", {"up_to": newest}, status=200)
+        frames.append(his.receive())
     with server.socket(None) as refused:
         code = refused.until_closed(patience=5)
 
-    assert {frame["type"]: shape(frame) for frame in frames} == {
-        **{f.kind: {"type": None, "data": fields_of(f)} for f in contract.EVENTS.values()},
+    *others, one_read, all_read = map(shape, frames)
+    read = {"type": None, "data": one_read["data"] | all_read["data"]}
+    kinds = [frame["type"] for frame in frames]
+    assert dict(zip(kinds, [*others, read, read], strict=True)) == {
+        **{f.kind: event_shape(f) for f in contract.EVENTS.values()},
         **{f.kind: {"type": None, **fields_of(f)} for f in contract.FRAMES.values()},
     }
     assert code in contract.CLOSE_CODES
@@ -96,6 +104,12 @@ def post(
     """What the API answers to a POST of that person, if it is of that status."""
     answer = server.ask("POST", f"/api/{path}", body=body, token=person.access)
     return need(answer, status)
+
+
+def event_shape(event: Frame) -> dict[str, Any]:
+    """An event as shape() gives it: a stored one names its row."""
+    keys = contract.STORED_KEYS if event.kind in contract.STORED_EVENTS else ()
+    return {"type": None, "data": fields_of(event), **dict.fromkeys(keys)}
 
 
 def fields_of(frame: Frame) -> dict[str, Any]:

@@ -56,6 +56,11 @@ IDEAS = {
     r"[Ee]xponential backoff": "7.2",
     r"[Ff]ull jitter": "7.2",
     r"[Hh]alf-open": "7.3",
+    r"bulk_create": "8.1",
+    r"cursor pagination": "8.1",
+    r"[Ii]dempotent": "8.2",
+    r"query plan": "8.3",
+    r"partial\*? index": "8.3",
 }
 # A link to another page, or to a section of one; a picture is no explanation.
 LINKED = re.compile(r"(?<!!)\[[^\]]+\]\([^)]*\.md[^)]*\)")

@@ -12,6 +12,7 @@ class AlreadyConnected(Exception):
     """The two are friends, or one of them has asked the other."""
 
 
+@transaction.atomic
 def send_request(*, from_user, to_user):
     """Send a friend request."""
     try:

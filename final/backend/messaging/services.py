@@ -1,9 +1,12 @@
 """What users do with messages."""
 
+from django.db import transaction
+
 from messaging.models import Message
 from notifications import events
 
 
+@transaction.atomic
 def send_message(*, sender, receiver, content):
     """Send a message."""
     message = Message.objects.create(sender=sender, receiver=receiver, content=content)

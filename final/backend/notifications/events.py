@@ -5,7 +5,8 @@ from django.db import transaction
 from friends.models import friends_of
 from friends.serializers import FriendRequestSerializer
 from messaging.serializers import MessageSerializer
-from notifications.services import send_notification
+from notifications.models import Notification
+from notifications.services import send_frames
 from posts.serializers import PostSerializer
 
 
@@ -41,11 +42,24 @@ def new_post(post):
     publish(user_ids=friend_ids, kind="new_post", data=data)
 
 
+def notifications_read(user, data):
+    """Tell the user's own devices what has been read. There is nothing to store."""
+    send_after_commit({user.pk: {"type": "notifications_read", "data": data}})
+
+
 def publish(*, user_ids, kind, data):
-    """Send an event after the commit, and never if the transaction rolls back."""
+    """Store a notification for each of these users, and send it to their sockets."""
+    stored = Notification.objects.bulk_create(
+        Notification(recipient_id=pk, kind=kind, data=data) for pk in user_ids
+    )
+    send_after_commit({row.recipient_id: row.frame() for row in stored})
+
+
+def send_after_commit(frames):
+    """Send each user a frame after the commit, and never if the transaction rolls back."""
 
     def send():
-        send_notification(user_ids=user_ids, kind=kind, data=data)
+        send_frames(frames)
 
     # Robust: a channel layer that is down must not fail a request that did its work.
     # Django logs the function's name; a functools.partial has none.

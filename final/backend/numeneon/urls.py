@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/posts/", include("posts.urls")),
     path("api/friends/", include("friends.urls")),
     path("api/messages/", include("messaging.urls")),
+    path("api/notifications/", include("notifications.urls")),
     path("demo/", TemplateView.as_view(template_name="messaging/demo.html")),
     path("app/", TemplateView.as_view(template_name="client/app.html")),
 ]

@@ -6,6 +6,7 @@ from notifications import events
 from posts.models import Post
 
 
+@transaction.atomic
 def create_post(*, author, content):
     """Publish a post and tell friends. Replies and shares send no event."""
     post = Post.objects.create(author=author, content=content)

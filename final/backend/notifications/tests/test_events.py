@@ -12,10 +12,11 @@ def sent(monkeypatch):
     """The events that are sent, as (user ids, kind, data)."""
     calls = []
 
-    def record(*, user_ids, kind, data):
-        calls.append((sorted(user_ids), kind, data))
+    def record(frames):
+        frame = next(iter(frames.values()))
+        calls.append((sorted(frames), frame["type"], frame["data"]))
 
-    monkeypatch.setattr(events, "send_notification", record)
+    monkeypatch.setattr(events, "send_frames", record)
     return calls
 
 

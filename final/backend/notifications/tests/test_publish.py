@@ -7,7 +7,9 @@ from django.db import transaction
 from friends.models import Friendship
 from messaging.models import Message
 from messaging.services import send_message
+from notifications.models import Notification
 from notifications.tests.sockets import greeted, socket_for
+from posts.models import Post
 
 
 class BrokenLayer:
@@ -28,6 +30,7 @@ async def test_message_over_http_arrives_on_the_socket(api, bob):
 
     assert event["type"] == "new_message"
     assert event["data"].items() <= response.json().items()
+    assert event["id"] == (await Notification.objects.aget(recipient=bob)).pk
 
 
 @pytest.mark.django_db(transaction=True)
@@ -43,6 +46,33 @@ async def test_rolled_back_message_is_not_sent(alice, bob):
         await sync_to_async(fail_after_sending)()
 
         assert await socket.receive_nothing()
+    assert not await Notification.objects.aexists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("cause", ["friend_request", "new_message", "new_post"])
+def test_nothing_is_saved_without_its_notification(
+    api, alice, bob, make_user, befriend, monkeypatch, cause
+):
+    """What causes a notification is rolled back when the notification fails."""
+    befriend(alice, make_user("carol"))
+    monkeypatch.setattr(Notification.objects, "bulk_create", fail)
+    path, data = {
+        "friend_request": (f"/api/friends/request/{bob.pk}/", {}),
+        "new_message": ("/api/messages/", {"receiver_id": bob.pk, "content": "hi"}),
+        "new_post": ("/api/posts/", {"content": "hello"}),
+    }[cause]
+
+    with pytest.raises(ZeroDivisionError):
+        api.post(path, data)
+
+    assert not Message.objects.exists()
+    assert not Post.objects.exists()
+    assert not Friendship.objects.filter(accepted_at=None).exists()
+
+
+def fail(*args):
+    raise ZeroDivisionError
 
 
 @pytest.mark.parametrize("to_myself", [True, False])
@@ -68,7 +98,7 @@ def test_broken_layer_does_not_fail_the_request(api, bob, monkeypatch, caplog):
     response = api.post("/api/messages/", {"receiver_id": bob.pk, "content": "hi"})
 
     assert response.status_code == 201
-    assert Message.objects.count() == 1
+    assert Message.objects.count() == Notification.objects.count() == 1
     (record,) = [entry for entry in caplog.records if entry.exc_info]
     assert "no Redis" in str(record.exc_info[1])
 
@@ -77,9 +107,9 @@ def test_broken_layer_does_not_fail_the_request(api, bob, monkeypatch, caplog):
 def test_post_costs_the_same_with_many_friends(
     api, alice, make_user, befriend, django_assert_num_queries
 ):
-    """One query stores the post, and one finds everybody to tell."""
+    """In one transaction: store the post, find its author's friends, store their rows."""
     for number in range(15):
         befriend(make_user(f"user{number}"), alice)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(5):  # BEGIN and COMMIT count
         api.post("/api/posts/", {"content": "hello"})

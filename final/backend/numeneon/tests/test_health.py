@@ -16,7 +16,7 @@ def test_health_is_ok(client, db):
 def test_health_without_redis_is_degraded(client, db, monkeypatch, error):
     """Without Redis the answer is still 200, so the process stays in service."""
 
-    async def fail(groups, event):
+    async def fail(events):
         raise error
 
     monkeypatch.setattr("notifications.services.send_to_groups", fail)

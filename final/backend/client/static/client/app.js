@@ -52,34 +52,44 @@ const notifications = notificationSocket({
     }
   }),
   onEvent: attempt(async ({ type, data }) => {
+    if (type === "notifications_read") showUnread(data.unread);
     const event = EVENTS[type];
     if (!event) return;
-    notify(event.says(data));
-    await event.shows();
+    element("announcement").textContent = event.says(data);
+    await Promise.all([showNotifications(), event.shows()]);
   }),
 });
 
 // The bell
 
-let unread = 0;
+let newest = 0; // the id of the newest notification on the page
 
-function notify(text) {
-  element("notification-list").prepend(item(text));
-  element("announcement").textContent = text;
-  showUnread(element("notifications").hidden ? unread + 1 : 0);
+async function showNotifications() {
+  const { results } = await api.get("/api/notifications/");
+  newest = results[0]?.id ?? 0;
+  fill("notification-list", results, ({ type, data }) =>
+    item(EVENTS[type]?.says(data) ?? type));
+  if (!element("notifications").hidden) return markRead();
+  showUnread((await api.get("/api/notifications/unread-count/")).unread);
+}
+
+// What arrives while this request is under way has a larger id, and stays unread.
+async function markRead() {
+  if (!newest) return;
+  const answer = await api.post("/api/notifications/read/", { up_to: newest });
+  showUnread(answer.unread);
 }
 
 function showUnread(count) {
-  unread = count;
   element("unread").textContent = count;
   element("unread").classList.toggle("none", count === 0);
   document.title = count ? `(${count}) Numeneon` : "Numeneon";
 }
 
-function openBell(open) {
+async function openBell(open) {
   element("notifications").hidden = !open;
   element("bell").setAttribute("aria-expanded", open);
-  if (open) showUnread(0);
+  if (open) await markRead();
 }
 
 // Signing in and out
@@ -116,7 +126,8 @@ function show(signedIn) {
 // The lists
 
 async function showHome() {
-  await Promise.all([showPosts(), showMessages(), showFriends(), showRequests()]);
+  const lists = [showPosts(), showMessages(), showFriends(), showRequests()];
+  await Promise.all([showNotifications(), ...lists]);
 }
 
 async function showPosts() {
@@ -219,7 +230,7 @@ onSubmit("message", async ({ receiver, content }) => {
 
 onSubmit("search", (form) => showPeople(form.q.value));
 
-element("bell").onclick = () => openBell(element("notifications").hidden);
+element("bell").onclick = attempt(() => openBell(element("notifications").hidden));
 element("sign-out").onclick = leave;
 
 function showProblem(text) {
