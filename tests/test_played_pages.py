@@ -138,6 +138,7 @@ def test_pages_of_steps_skip_next_to_nothing(capsys: pytest.CaptureFixture[str])
         ([], []),
         (["all passed, 4 items in 1.0 s."], ["all passed, 4 items in 61.5 s."]),
         (["3 passed in 0.62s"], ["3 passed in 10.01s"]),
+        (["3 passed in 0.62s"], ["3 passed in 63.61s (0:01:03)"]),
         (["at 2026-11-21T08:26:13.638293Z"], ["at 2027-01-02T03:04:05Z"]),
         (
             ['[21/Nov/2026 08:25:18] "GET / HTTP/1.1" 404 2844'],

@@ -18,7 +18,7 @@ COMMANDS = (
 )
 # In what a page shows and in what came, before the two are compared.
 OUTPUT = (
-    (r"\b\d+\.\d+ ?s\b", "N s"),  # how long something took
+    (r"\b\d+\.\d+ ?s\b( \(\d+:\d\d:\d\d\))?", "N s"),  # how long something took
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
     (r"\[\d\d/\w{3}/\d{4}[ :]\d\d:\d\d:\d\d\]", "[TIME]"),  # logs of runserver and Daphne
     (r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", "TIME"),  # at the beginning of Daphne's

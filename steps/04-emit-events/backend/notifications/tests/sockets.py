@@ -21,5 +21,8 @@ async def greeted(socket):
     accepted, _ = await socket.connect()
     assert accepted
     await socket.receive_json_from()
-    yield socket
-    await socket.disconnect()
+    try:
+        yield socket
+    finally:
+        # Also raises what ended the consumer, which nobody might hear of otherwise.
+        await socket.disconnect()
