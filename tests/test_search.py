@@ -23,6 +23,8 @@ WS = "ws://127.0.0.1:8000/ws/notifications/"
 MESSAGES = {
     "ModuleNotFoundError: No module named 'notifications'": "no-module-notifications",
     "Error: That port is already in use.": "port-in-use",
+    "Listen failure: Couldn't listen on 127.0.0.1:8000: [Errno 98] Address already in "
+    "use.": "daphne-port-in-use",
     "ERRORS: ?: (daphne.E001) Daphne must be listed before django.contrib.staticfiles in "
     "INSTALLED_APPS.": "daphne-e001",
     "CommandError: You have not set ASGI_APPLICATION, which is needed to run the "
@@ -62,6 +64,8 @@ MESSAGES = {
     "RuntimeWarning: coroutine 'InMemoryChannelLayer.group_send' was never "
     "awaited": "never-awaited",
     "ValueError: No handler for message type new_message": "no-handler",
+    "InvalidChannelLayerError: Cannot import BACKEND "
+    "'channels_redis.pubsub.RedisPubSubChannelLayer'": "no-module-channels-redis",
     "4401": "closed-4401",
     "1006": "closed-1006",
     "1012": "closed-1012",
