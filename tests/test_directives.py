@@ -248,6 +248,50 @@ def test_draft_is_replaced_as_a_whole() -> None:
     ]
 
 
+def test_function_is_named_as_one_reads_it() -> None:
+    """In JavaScript too: neither its first line nor its brace says what is meant."""
+    module = "path=backend/client/static/client/notifications.js"
+    code = f"@code step=07-browser-client {module}"
+    opens = 'region="function open(connection, protocols) {.."'
+    text = made(
+        f'{code} region="/** Return the URL..}}"',
+        f'{code} region="/** Return a random delay..}}"',
+        f"@draft {module} {opens}",
+        "```javascript",
+        "function open() {}",
+        "```",
+        f"{code} {opens}",
+        f'{code} region="// Times are..const LONGEST_DELAY"',
+        f'{code} region="function send(connection, message) {{.."',
+    )
+
+    assert [caption.partition(" ")[2] for caption in captions(text)] == [
+        "create new file",
+        "add at the end",
+        "for now, add at the end",
+        "replace open()",
+        "add at the top",
+        "add at the end",
+    ]
+
+
+def test_part_of_a_file_is_not_called_the_whole_file() -> None:
+    """A reader who obeyed would lose the rest."""
+    text = made(
+        "@code step=08-stored-notifications path=backend/notifications/events.py "
+        "symbol=notifications_read",
+        "@draft path=backend/notifications/events.py "
+        'region="from notifications.models..from notifications.services"',
+        "```python",
+        "import this",
+        "```",
+    )
+
+    assert captions(text)[-1].endswith(
+        "replace the lines that begin with from notifications.models import Notification"
+    )
+
+
 def test_tree_shows_the_files_of_a_folder() -> None:
     """Those that are named, folders behind files; a name that is not there ends the build."""
     tree = "@tree step=03-notifications-app path=backend/notifications"
@@ -260,6 +304,19 @@ def test_tree_shows_the_files_of_a_folder() -> None:
         DirectiveError, match=r"no views\.py in .*; there are: __init__\.py"
     ):
         made(f"{tree} files=views.py")
+
+
+def test_tree_draws_each_folder_where_it_is() -> None:
+    """Two folders of one name and depth are two."""
+    tree = "@tree step=07-browser-client path=backend/client"
+
+    assert fence_of(
+        made(f'{tree} files="static/client/api.js templates/client/app.html"')
+    ) == (
+        "{ .text }",
+        "backend/client/\n    static/\n        client/\n            api.js\n"
+        "    templates/\n        client/\n            app.html\n",
+    )
 
 
 def test_throwaway_file_says_so() -> None:

@@ -205,7 +205,7 @@ def _grow(first: Sequence[float], late: Sequence[float]) -> bool:
 
 @item("client.refused", needs=["client.comes-back"], close_codes=[NOT_AUTHENTICATED])
 def refusal_is_final(harness: Harness) -> None:
-    """After 4401, 4403 or 4400 the page tries no more until somebody signs in again."""
+    """After 4401, 4403 or 4400 the page does not try again until somebody signs in."""
     page = pages.played(harness, runserver(harness))
     page.open()
     for code in REFUSALS:
@@ -362,7 +362,7 @@ def _expect_another(page: App, seconds: int, what: str) -> None:
 
 @item("client.production", needs=["client.page"])
 def production_serves_the_page(harness: Harness) -> None:
-    """With the settings of production, each file of the page has a name that no cache outlives."""
+    """In production, the name of each file that the page loads changes with its content."""
     served: list[tuple[str, Reply]] = []
     server = _production_server(harness)
     window = harness.browsers.window()

@@ -250,12 +250,13 @@ def _deep_last(path: str) -> tuple[bool, str]:
 def _branches(paths: Sequence[str]) -> list[str]:
     """A line for each path, and one for each folder before what it holds."""
     lines: list[str] = []
+    drawn: set[tuple[str, ...]] = set()
     for path in paths:
         *folders, name = path.split("/")
-        for depth in range(len(folders)):
-            line = "    " * (depth + 1) + f"{folders[depth]}/"
-            if line not in lines:
-                lines.append(line)
+        for depth, folder in enumerate(folders, 1):
+            if (where := tuple(folders[:depth])) not in drawn:
+                drawn.add(where)
+                lines.append("    " * depth + f"{folder}/")
         lines.append("    " * (len(folders) + 1) + name)
     return lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,9 @@ from tools.site import differences, regions
 from tools.site.differences import Change, Hunk
 
 TOP = "the imports"
+
+# The beginning of a function, in Python or JavaScript.
+FUNCTION = re.compile(r"(?:export |async )*(?:def|function) (\w+)\(")
 
 
 class BadReference(LookupError):
@@ -202,7 +206,7 @@ class Page:
         self._show(found)
         if found.is_all_new or tried:
             return f"for now, {found.where}"
-        return f"for now, replace {found.name or 'the whole file'}"
+        return f"for now, replace {_replaced(found)}"
 
 
 def listing(values: Mapping[str, str]) -> Listing:
@@ -233,6 +237,8 @@ def _name(text: str, values: Mapping[str, str]) -> str:
     """How a piece is called: `X.y()` for a function, `X` for a class or a value."""
     symbol = values.get("symbol")
     if symbol is None:
+        if function := FUNCTION.match(values.get("region", "")):
+            return f"`{function[1]}()`"
         shown = values.get("region", "").removesuffix("..")
         return "" if not shown or ".." in shown else f"`{shown}`"
     if symbol == regions.IMPORTS:
@@ -252,7 +258,7 @@ def _where(shown: Listing) -> str:
     if differences.before(shown.step) is None or change.before == change.after:
         return shown.name
     if shown.tried:
-        return f"replace {shown.tried.name or 'the whole file'}"
+        return f"replace {_replaced(shown.tried)}"
     if change.before is None and not shown.earlier:
         return "create new file"
     if shown.is_all_new:
@@ -263,6 +269,15 @@ def _where(shown: Listing) -> str:
     if shown.name == TOP:
         inside = "at the top, "
     return inside + _amount(len(shown.new_lines), len(shown.old_lines))
+
+
+def _replaced(shown: Listing) -> str:
+    """How to call what something takes the place of: never the whole file for a part of it."""
+    if shown.name:
+        return shown.name
+    if shown.last - shown.first >= len(shown.change.new):
+        return "the whole file"
+    return f"the lines that begin with `{shown.lines[0].strip()}`"
 
 
 def _amount(new: int, old: int) -> str:
@@ -296,4 +311,8 @@ def _landmark(change: Change, number: int) -> str:
         if number + 1 in ends:
             return _name(text, {"symbol": ends[number + 1]})
     line = change.new[number].strip()
+    if line == "}":
+        begin = next(line for line in reversed(change.new[:number]) if line[:1].strip())
+        if function := FUNCTION.match(begin):
+            return f"`{function[1]}()`"
     return f"`{line if len(line) <= 48 else line[:45] + '...'}`"

@@ -52,7 +52,7 @@ class MarkReadView(APIView):
     """Mark everything as read that the user has seen."""
 
     def post(self, request):
-        """Called for POST with up_to: 200 with how many are left."""
+        """Called for POST: 200 with how many are left."""
         seen = UpToSerializer(data=request.data)
         seen.is_valid(raise_exception=True)
         unread = reading.mark_up_to(user=request.user, **seen.validated_data)
