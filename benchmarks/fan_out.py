@@ -56,12 +56,14 @@ from numeneon.asgi import application  # noqa: F401
 from django.db import transaction
 from notifications import events
 from notifications.models import Notification
+from notifications.numbering import next_numbers
 from notifications.services import send_notification
 
 
 def publish(*, user_ids, kind, data):
     for pk in user_ids:
-        Notification.objects.create(recipient_id=pk, kind=kind, data=data)
+        seq = next_numbers([pk])[pk]
+        Notification.objects.create(recipient_id=pk, seq=seq, kind=kind, data=data)
 
         def send(pk=pk):
             send_notification(user_ids=[pk], kind=kind, data=data)

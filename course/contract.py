@@ -40,8 +40,8 @@ def _by_kind(*frames: Frame) -> dict[str, Frame]:
 
 
 # The events: {"type": KIND, "data": {...}}. Those that are stored have more keys, from the
-# step that stores them on: the id of the notification.
-STORED_KEYS = ("id",)
+# step that stores them on: the id of the notification, and its number among its user's.
+STORED_KEYS = ("id", "seq")
 STORED_EVENTS = _by_kind(
     Frame(
         "friend_request",
@@ -77,13 +77,17 @@ EVENTS = STORED_EVENTS | _by_kind(
 GREETING = "connection_established"
 ERROR = "error"
 PONG = "pong"
-# What a client may send to its socket: {"type": "ping"}, which is answered with a pong.
+# What a client may send to its socket: {"type": "ping"}, which is answered with a pong, and
+# {"type": "resume", "epoch": ..., "seq": ...}: the last event that it has seen.
 PING = "ping"
+RESUME = "resume"
+RESUMED = "resumed"
 FRAMES = _by_kind(
     Frame(
         GREETING,
-        {"message": (), "user_id": ()},
-        "Sent first, when a socket with a valid token has been accepted.",
+        {"message": (), "user_id": (), "epoch": (), "last_seq": ()},
+        "Sent first, when a socket with a valid token has been accepted. `epoch` and "
+        "`last_seq` say where the numbers of this user's events are (step 9).",
     ),
     Frame(
         ERROR,
@@ -91,7 +95,18 @@ FRAMES = _by_kind(
         "When the client sends something that is not JSON in a text frame. The socket "
         "stays open.",
     ),
-    Frame(PONG, {}, f'The answer to `{{"type": "{PING}"}}`.'),
+    Frame(
+        PONG,
+        {"last_seq": ()},
+        f'The answer to `{{"type": "{PING}"}}`, with the number of the last event (step 9).',
+    ),
+    Frame(
+        RESUMED,
+        {"recovered": (), "last_seq": (), "epoch": (), "refetch": ()},
+        f'The end of the answer to `{{"type": "{RESUME}", "epoch": ..., "seq": ...}}`: '
+        "`recovered` is true after all missed events, in order; false if they cannot be "
+        "sent, and then `refetch` has the addresses to request.",
+    ),
 )
 
 # Why an accepted socket was closed by the application (4000 to 4999 are ours to give:

@@ -77,7 +77,7 @@ def test_last_step_keeps_the_contract(harness: Harness) -> None:
         frames.append(his.receive())
         post(server, alice, "posts/", {"content": "Good morning"})
         frames.append(his.receive())
-        for said in ("hello", '{"type": "ping"}'):
+        for said in ("hello", '{"type": "ping"}', '{"type": "resume", "epoch": "unknown"}'):
             his.send(said)
             frames.append(his.receive())
         newest = frames[5]["id"]

@@ -28,7 +28,7 @@ WHOAMI = f"{OWN_PATHS}whoami/"
 _MARK = itertools.count(900_001)
 _NUMBER = itertools.count(1)
 _MIDDLEWARE = ["check_journal.kept", "check_counting.counted", "check_counting.rolled_back"]
-_MIDDLEWARE += ["check_counting.broken_off"]
+_MIDDLEWARE += ["check_counting.broken_off", "check_trouble.slowed"]
 # A socket that never stops talking must not keep an item waiting. Seconds.
 _READING = 20.0
 # How long sockets that open together wait for their group: enough for all to meet. Seconds.
@@ -51,6 +51,7 @@ def stage_with(harness: Harness, name: str, **plan: Any) -> Stage:
     variables = {
         "DJANGO_SETTINGS_MODULE": harness.project.settings_module,
         "NUMENEON_CHECK_PATH": SOCKET_PATH,
+        **plan.pop("variables", {}),
     }
     env = harness.env(middleware=_MIDDLEWARE, variables=variables, **plan)
     stage = Stage(harness, serve(harness, name, argv, env))

@@ -53,14 +53,14 @@ class Gate:
 
     def _release(self) -> None:
         """Called once, by the last thread that arrives, before any of them goes on."""
-        with _stopped(self._server):
+        with stopped(self._server):
             for held, last in self._last:
                 with suppress(OSError):  # its own thread will see that the server hung up
                     held.send(last)
 
 
 @contextmanager
-def _stopped(process: int | None) -> Iterator[None]:
+def stopped(process: int | None) -> Iterator[None]:
     """The process of that number executes nothing inside; on Windows it goes on.
 
     Stopping cannot be refused and costs nothing: to the process it is as if the machine had

@@ -319,7 +319,9 @@ def ping_is_answered(harness: Harness) -> None:
         for said in ('{"type": "hello"}', "[]", "null", f'{{"type": "{PING}"}}'):
             socket.send(said)
         answer = socket.receive(patience=3)
-        if answer != {"type": PONG} or socket.receive(patience=0.2) is not None:
+        # A later step puts a position into it.
+        kind = answer.get("type") if isinstance(answer, dict) else None
+        if kind != PONG or socket.receive(patience=0.2) is not None:
             raise NotYet(
                 f'after {{"type": "hello"}}, [], null and {{"type": "{PING}"}}: {socket}',
                 expected=f'{{"type": "{PONG}"}}, and nothing else',

@@ -17,7 +17,8 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
-from channels.layers import get_channel_layer  # noqa: E402 - Django has to be set up first
+import check_trouble  # noqa: E402 - Django has to be set up first
+from channels.layers import get_channel_layer  # noqa: E402
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from check_ageing import let_days_pass  # noqa: E402
 from check_bulk_users import make_bulk_users  # noqa: E402
@@ -236,6 +237,11 @@ async def bulk_users(**arguments):
         return {}
 
 
+async def lose(yes):
+    """Events are lost from now on, or are not."""
+    return check_trouble.lose(yes)
+
+
 async def age(days):
     """That many days pass for everything that is in the database."""
     return await _in_thread(let_days_pass, {"days": days})
@@ -253,7 +259,7 @@ async def _in_thread(call, arguments):
 
 
 _CONTROLS = (found, state, socket, slow_groups, notify, notify_each, journal)
-_CONTROLS += (change, bulk_users, age)
+_CONTROLS += (change, bulk_users, age, lose)
 CONTROLS = {c.__name__: c for c in _CONTROLS}
 
 
@@ -303,6 +309,8 @@ def watch_groups(layer):
         log.note(f"group_send {group} {kind_of(message)}")
         note("groups", group)
         note("messages", plain(message))
+        if check_trouble.losing:
+            return None
         return await deliver(group, message)
 
     layer.group_add, layer.group_discard = group_add, group_discard

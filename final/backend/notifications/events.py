@@ -6,6 +6,7 @@ from friends.models import friends_of
 from friends.serializers import FriendRequestSerializer
 from messaging.serializers import MessageSerializer
 from notifications.models import Notification
+from notifications.numbering import next_numbers
 from notifications.services import send_frames
 from posts.serializers import PostSerializer
 
@@ -47,10 +48,12 @@ def notifications_read(user, data):
     send_after_commit({user.pk: {"type": "notifications_read", "data": data}})
 
 
+@transaction.atomic(savepoint=False)
 def publish(*, user_ids, kind, data):
     """Store a notification for each of these users, and send it to their sockets."""
     stored = Notification.objects.bulk_create(
-        Notification(recipient_id=pk, kind=kind, data=data) for pk in user_ids
+        Notification(recipient_id=pk, seq=seq, kind=kind, data=data)
+        for pk, seq in next_numbers(user_ids).items()
     )
     send_after_commit({row.recipient_id: row.frame() for row in stored})
 

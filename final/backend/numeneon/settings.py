@@ -151,6 +151,9 @@ SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1)}
 
 ASGI_APPLICATION = "numeneon.asgi.application"
 
+# A client that missed more notifications than this requests the lists again.
+RESUME_LIMIT = 2_000
+
 redis_url = os.environ.get("REDIS_URL")
 
 if not redis_url and not DEBUG:

@@ -3,7 +3,9 @@
 import pytest
 from asgiref.sync import sync_to_async
 
+from notifications.events import publish
 from notifications.models import Notification
+from notifications.numbering import inbox_of
 from notifications.tests.sockets import greeted, socket_for
 
 LIST = "/api/notifications/"
@@ -14,11 +16,11 @@ def tell():
     """A function that stores notifications for a user, and returns their ids."""
 
     def store(user, count=1):
-        rows = [
-            Notification(recipient=user, kind="new_message", data={"id": number})
-            for number in range(count)
-        ]
-        return [row.pk for row in Notification.objects.bulk_create(rows)]
+        last = inbox_of(user.pk).last_seq
+        for number in range(count):
+            publish(user_ids=[user.pk], kind="new_message", data={"id": number})
+        new = Notification.objects.filter(recipient=user, seq__gt=last).order_by("seq")
+        return list(new.values_list("pk", flat=True))
 
     return store
 

@@ -7,7 +7,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from notifications.events import publish
 from notifications.models import Notification
+from notifications.numbering import inbox_of
 
 
 @pytest.fixture
@@ -15,13 +17,12 @@ def store(db):
     """A function that stores notifications of a given age, in days."""
 
     def make(user, count, days=0):
-        rows = [
-            Notification(recipient=user, kind="new_post", data={}) for _ in range(count)
-        ]
-        stored = Notification.objects.bulk_create(rows)
+        last = inbox_of(user.pk).last_seq
+        for _ in range(count):
+            publish(user_ids=[user.pk], kind="new_post", data={})
         age = timezone.now() - timedelta(days=days)
-        theirs = Notification.objects.filter(pk__in=[row.pk for row in stored])
-        theirs.update(created_at=age)
+        new = Notification.objects.filter(recipient=user, seq__gt=last)
+        new.update(created_at=age)
 
     return make
 

@@ -47,10 +47,12 @@ const notifications = notificationSocket({
     if (state === "refused") signOut();
     if (state === "open") {
       showProblem("");
-      // Events may have been missed before this moment; the lists have their effects.
-      await showHome();
+      // What was read on another device has no number, so it is not sent again.
+      await showNotifications();
     }
   }),
+  // Events may have been missed; the lists have their effects.
+  onGap: attempt(() => showHome()),
   onEvent: attempt(async ({ type, data }) => {
     if (type === "notifications_read") showUnread(data.unread);
     const event = EVENTS[type];

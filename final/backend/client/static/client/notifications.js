@@ -26,7 +26,8 @@ export function delayAfter(failures) {
  * Make a connection from these functions of yours:
  * protocols()             before each attempt: a promise of the subprotocols to offer,
  *                         or of null when nobody is signed in
- * onEvent(event)          for each event
+ * onEvent(event)          for each event, once and in order
+ * onGap()                 when events may have been missed: read everything again
  * onState(name, details)  connecting, open, waiting, refused, closed
  */
 export function notificationSocket(options) {
@@ -35,6 +36,9 @@ export function notificationSocket(options) {
     ...options,
     attempt: 0,
     failures: 0,
+    epoch: null, // known from the first greeting on
+    seen: 0, // the number of the last event that was shown
+    resuming: false,
   };
   return {
     connect: () => connect(connection),
@@ -71,10 +75,43 @@ function receive(connection, frame) {
   wait(connection, SILENCE, () => ping(connection));
   if (frame.type === "connection_established") {
     connection.onState("open");
+    connection.resuming = false;
+    if (!connection.epoch) startAt(connection, frame);
+    else resume(connection);
     return;
   }
   connection.failures = 0;
-  if (frame.type !== "pong") connection.onEvent(frame);
+  if (frame.type === "pong") {
+    if (frame.last_seq > connection.seen) resume(connection);
+  } else if (frame.type === "resumed") {
+    connection.resuming = false;
+    if (!frame.recovered) startAt(connection, frame);
+  } else {
+    show(connection, frame);
+  }
+}
+
+function startAt(connection, { epoch, last_seq }) {
+  connection.epoch = epoch;
+  connection.seen = last_seq;
+  connection.onGap?.();
+}
+
+function resume(connection) {
+  if (connection.resuming) return;
+  connection.resuming = true;
+  const { epoch, seen } = connection;
+  send(connection, { type: "resume", epoch, seq: seen });
+}
+
+function show(connection, event) {
+  // Only the next number is shown; an event that is not stored has none.
+  if (event.seq > connection.seen + 1) {
+    resume(connection);
+  } else if (!(event.seq <= connection.seen)) {
+    connection.seen = event.seq ?? connection.seen;
+    connection.onEvent(event);
+  }
 }
 
 function ping(connection) {

@@ -1,0 +1,430 @@
+"""Step 9: each client gets every notification, in order, whatever was down in between."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+from checks.errors import NotYet
+from checks.harness import services
+from checks.harness.client import Answer, Socket, shorten
+from checks.harness.events import place_of_kind
+from checks.harness.harness import Harness
+from checks.harness.people import Person
+from checks.harness.reader import Reader, ask_to_resume, position_in
+from checks.harness.recorder import current, recording
+from checks.harness.servers import need
+from checks.harness.stage import Stage, frames_of, people, stage_of, stage_with
+from checks.harness.together import stopped
+from checks.items import Checklist
+from checks.items.step04 import done, make_friends, post, write
+from checks.items.step08 import LIST
+from course import processes
+from course.contract import PING, PONG, RESUMED, STORED_EVENTS
+
+checklist = Checklist(
+    __name__,
+    prefetch=[
+        lambda harness: stage_of(harness),
+        lambda harness: harness.database(),
+        lambda harness: people(stage_of(harness), "alice", "bob"),
+    ],
+)
+item = checklist.item
+
+# How long each statement of concurrent requests takes, and how many posts each author writes.
+_SLOW = "0.03"
+_POSTS = 3
+# The burst, more than a page of anything, and how many events the layer holds for a process.
+_BURST = 250
+_CAPACITY = 10
+# Positions that no client has ever been at.
+_FORGED = [-1, 2**31, 2**70, "0", None, 0.5, [], {}]
+_PRUNE = "prune_notifications"
+
+
+# Numbers
+
+
+def _events(socket: Socket, count: int) -> list[Any]:
+    """The next events of a socket, as many as that or all that come."""
+    found: list[Any] = []
+    for frame in frames_of(socket):
+        if isinstance(frame, dict) and frame.get("type") in STORED_EVENTS:
+            found.append(frame)
+        if len(found) == count:
+            break
+    return found
+
+
+def _numbers(events: list[Any]) -> list[Any]:
+    return [event.get("seq") for event in events]
+
+
+def _follow(numbers: list[Any]) -> bool:
+    """Whether these are whole numbers, each one more than the one before."""
+    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
+    return whole and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def _expect_numbers(harness: Harness, events: list[Any], count: int, when: str) -> None:
+    numbers = _numbers(events)
+    if len(numbers) != count or not _follow(numbers):
+        raise NotYet(
+            f"{when} the events had the numbers {', '.join(map(str, numbers)) or '(none)'}",
+            expected=f'{count} events, each with a "seq" that is one more than the last',
+            look_at=place_of_kind(harness, "new_message"),
+        )
+
+
+@item("resume.numbers")
+def events_are_numbered(harness: Harness) -> None:
+    """Each event has a number, `seq`: one more than that of its user's event before."""
+    stage = stage_of(harness)
+    alice, bob, carol = people(stage, "alice", "bob", "carol")
+    with stage.greeted(bob) as socket:
+        for number in range(3):
+            done(write(stage, alice, bob.id, f"Message {number}"), 201, "new_message")
+            done(write(stage, alice, carol.id, "For somebody else"), 201, "new_message")
+        events = _events(socket, 3)
+    _expect_numbers(harness, events, 3, "bob got three messages, and carol as many:")
+
+
+@item("resume.no-hole", needs=["resume.numbers"])
+def rollback_leaves_no_hole(harness: Harness) -> None:
+    """A request that is rolled back leaves no hole in the numbers."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "anna", "ben")
+    undo = {"X-Check-Rollback": "1"}
+    with stage.greeted(bob) as socket:
+        done(write(stage, alice, bob.id, "One"), 201, "new_message")
+        done(write(stage, alice, bob.id, "Never said", headers=undo), 201)
+        done(write(stage, alice, bob.id, "Two"), 201, "new_message")
+        events = _events(socket, 2)
+    _expect_numbers(harness, events, 2, "with a rolled back message between two others,")
+
+
+@item("resume.writers", needs=["resume.no-hole"])
+def writers_do_not_collide(harness: Harness) -> None:
+    """On PostgreSQL, people who post at the same moment leave no number out and none twice."""
+    stage = harness.once("stage on PostgreSQL", lambda: _on_postgres(harness))
+    readers = people(stage, "pg-xenia", "pg-yuri")
+    authors = people(stage, "pg-ada", "pg-bert", "pg-cleo")
+    for author in authors:
+        for reader in readers:
+            make_friends(stage, author, reader)
+    with stage.greeted(readers[0]) as first, stage.greeted(readers[1]) as second:
+        for answer in _at_once(stage, authors):
+            need(answer, 201)
+        count = _POSTS * len(authors)
+        for reader, socket in zip(readers, (first, second), strict=True):
+            # In any order: two requests that have committed may send in either.
+            events = sorted(_events(socket, count), key=lambda event: event.get("seq") or 0)
+            when = f"three authors posted at the same moment; of {reader.username}"
+            _expect_numbers(harness, events, count, when)
+
+
+def _at_once(stage: Stage, authors: list[Person]) -> list[Answer]:
+    """What each author is answered who posts a few times, each at the same time as the others."""
+    recorder = current()
+
+    def posts(author: Person) -> list[Answer]:
+        with recording(recorder):
+            slow = {"X-Check-Slow": _SLOW}
+            deeds = [post(stage, author, f"Post {n}", headers=slow) for n in range(_POSTS)]
+            return [deed.answer for deed in deeds]
+
+    with ThreadPoolExecutor(len(authors)) as pool:
+        return [answer for answers in pool.map(posts, authors) for answer in answers]
+
+
+def _on_postgres(harness: Harness) -> Stage:
+    url = harness.postgres().url
+    parts = urlsplit(url)
+    proof = {"HOST": parts.hostname, "PORT": str(parts.port), "NAME": parts.path[1:]}
+    plan = {
+        "database": "verify",
+        "database_is": proof,
+        "variables": {"DATABASE_URL": url},
+    }
+    argv = ["manage.py", "migrate", "--noinput"]
+    process = harness.finish(argv, harness.env(**plan), seconds=processes.START_SECONDS * 2)
+    if process.exit_code:
+        what = "`python manage.py migrate` failed on PostgreSQL"
+        raise harness.crash(process, what, expected="all migrations apply")
+    return stage_with(harness, "the project's WebSocket code on PostgreSQL", **plan)
+
+
+# Where a client is
+
+
+@item("resume.position", needs=["resume.no-hole"], events=[PONG])
+def greeting_has_the_position(harness: Harness) -> None:
+    """The greeting and every `pong` say which number the user's last event has."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "art", "bela")
+    with stage.greeted(bob) as socket:
+        epoch, _ = position_in(stage, socket)
+        done(write(stage, alice, bob.id, "One"), 201, "new_message")
+        [number] = _numbers(_events(socket, 1)) or [None]
+        socket.send({"type": PING})
+        pong = socket.event(PONG) or {}
+    with stage.greeted(bob) as socket:
+        again = position_in(stage, socket)
+        if again != (epoch, number) or pong.get("last_seq") != number:
+            raise stage.news(
+                f"the last event had seq {number}; pong is {shorten(pong)}, a new greeting "
+                f"{shorten(socket.frames[0])}",
+                expected=f'"last_seq": {number} in both, and the epoch {epoch} as before',
+                part="consumer",
+                socket=socket,
+            )
+
+
+@item("resume.missed", needs=["resume.position"], events=[RESUMED])
+def missed_events_follow(harness: Harness) -> None:
+    """A client that sends `resume` gets what it missed, in order and as it was sent at first."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "abe", "bud")
+    with stage.greeted(bob) as witness:
+        with contextlib.closing(Reader.of(stage, bob).socket) as socket:
+            epoch, seen = position_in(stage, socket)
+        for number in range(3):
+            done(write(stage, alice, bob.id, f"Message {number}"), 201, "new_message")
+        sent = _events(witness, 3)
+    with stage.greeted(bob) as socket:
+        *missed, last = _resumed(stage, socket, epoch, seen)
+    if (
+        missed != sent
+        or last.get("recovered") is not True
+        or last.get("last_seq") != seen + 3
+    ):
+        got = ", then ".join(shorten(frame, 120) for frame in [*missed, last])
+        raise stage.news(
+            f"a client that had seen {seen} got {got or 'nothing'}",
+            expected="the three events that another device got, then "
+            f'{{"type": "{RESUMED}", "recovered": true, "last_seq": {seen + 3}}}',
+            part="consumer",
+            socket=socket,
+        )
+
+
+def _resumed(stage: Stage, socket: Socket, epoch: Any, seq: Any) -> list[Any]:
+    """What a socket gets when it resumes there: events, and the frame at their end ({} if none)."""
+    ask_to_resume(socket, epoch, seq)
+    found: list[Any] = []
+    for frame in frames_of(socket, patience=2):
+        kind = frame.get("type") if isinstance(frame, dict) else None
+        if kind in STORED_EVENTS or kind == RESUMED:
+            found.append(frame)
+        if kind == RESUMED:
+            return found
+    return [*found, {}]
+
+
+# Trouble
+
+
+@item("resume.gap", needs=["resume.missed"])
+def gap_heals(harness: Harness) -> None:
+    """A client whose event was lost on the way gets it with the next event, or the next ping."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "asa", "bill")
+    reader = Reader.of(stage, bob)
+    with reader.socket:
+        with _lost(stage):
+            done(write(stage, alice, bob.id, "Lost"), 201, "new_message")
+        done(write(stage, alice, bob.id, "Not lost"), 201, "new_message")
+        _expect_shown(reader, ["Lost", "Not lost"], "before it got an event")
+        reader.read_rest()  # until then the server may still look for more
+        with _lost(stage):
+            done(write(stage, alice, bob.id, "The last one"), 201, "new_message")
+        wanted = ["Lost", "Not lost", "The last one"]
+        _expect_shown(reader, wanted, "before it sent a ping")
+
+
+@contextlib.contextmanager
+def _lost(stage: Stage) -> Iterator[None]:
+    """What is sent to groups inside is lost, as while a Redis starts again."""
+    stage.control("lose", yes=True)
+    try:
+        yield
+    finally:
+        stage.control("lose", yes=False)
+
+
+def _expect_shown(reader: Reader, texts: list[str], when: str) -> None:
+    """A client that asks for what it lacks has shown these messages, each once, in order."""
+    shown = [event.get("data", {}).get("content") for event in reader.read(len(texts), 5)]
+    if shown != texts:
+        raise reader.news(
+            f"an event was lost {when}; it has shown {', '.join(map(str, shown)) or 'nothing'}",
+            f"{', '.join(texts)}, each once and in this order",
+        )
+
+
+@item("resume.burst", needs=["resume.missed"])
+def burst_is_complete(harness: Harness) -> None:
+    """Hundreds of events at one moment, through a Redis layer that holds ten, all arrive."""
+    url = harness.redis().url
+    layer = {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {
+            "hosts": [{"address": url, "socket_timeout": None}],
+            "capacity": _CAPACITY,
+        },
+    }
+    stage = harness.once(
+        "stage with a small layer",
+        lambda: stage_with(harness, "the project with a small channel layer", layer=layer),
+    )
+    alice, bob = people(stage, "abby", "bart")
+    texts = [f"Message {number}" for number in range(_BURST)]
+    bodies = [{"receiver_id": bob.id, "content": text} for text in texts]
+    reader = Reader.of(stage, bob)
+    with reader.socket:
+        burst = {"path": "/api/messages/", "token": alice.access, "bodies": bodies}
+        with stopped(stage.server.process.pid):
+            settings = {"DJANGO_SETTINGS_MODULE": harness.project.settings_module}
+            harness.probe("check_burst", json.dumps(burst), layer=layer, variables=settings)
+        reader.read_rest()
+    with stage.greeted(bob) as socket:
+        last = reader.seen
+        rest = _resumed(stage, socket, reader.epoch, last)[:-1]
+    shown = [event.get("data", {}).get("content") for event in [*reader.shown, *rest]]
+    if shown != texts:
+        lost = len(set(texts) - set(shown))
+        raise reader.news(
+            f"of {_BURST} messages it has shown {len(shown)}: {lost} were lost",
+            "all of them after a resume, each once and in order",
+        )
+
+
+@item("resume.redis", needs=["resume.gap"])
+def redis_may_restart(harness: Harness) -> None:
+    """While Redis is down requests succeed, and when it is back clients get what they missed."""
+    folder = harness.folder / "redis-that-restarts"
+    redis = services.start_redis(folder)
+    harness.at_end(lambda: redis.stop())
+    stage = stage_with(
+        harness,
+        "the project with a Redis that restarts",
+        layer="project",
+        variables={"REDIS_URL": redis.url},
+    )
+    alice, bob = people(stage, "axel", "brit")
+    reader = Reader.of(stage, bob)
+    try:
+        done(write(stage, alice, bob.id, "Before"), 201, "new_message")
+        reader.read(1)
+        redis.stop()
+        done(write(stage, alice, bob.id, "Meanwhile"), 201, "new_message")
+        redis = services.start_redis(folder, port=redis.port)
+        done(write(stage, alice, bob.id, "After"), 201, "new_message")
+        reader.read(3, patience=5)
+        if len(reader.shown) < 3:  # a layer that closes its sockets when Redis stops
+            reader = reader.again()
+        _expect_shown(reader, ["Before", "Meanwhile", "After"], "while Redis was down")
+    finally:
+        reader.socket.close()
+
+
+# Positions that are not the client's
+
+
+@item("resume.forged", needs=["resume.missed"])
+def forged_positions_give_nothing(harness: Harness) -> None:
+    """A position that never was, or that of somebody else, brings no event of anybody."""
+    stage = stage_of(harness)
+    alice, bob, eve = people(stage, "ada", "bea", "eve")
+    with stage.greeted(bob) as socket:
+        others, _ = position_in(stage, socket)
+    done(write(stage, alice, bob.id, "A secret"), 201, "new_message")
+    done(write(stage, alice, eve.id, "Not a secret"), 201, "new_message")
+    with stage.greeted(eve) as socket:
+        own, last = position_in(stage, socket)
+        attempts = [(epoch, 0) for epoch in (others, "", None, 0, [], "another")]
+        attempts += [(own, seq) for seq in (*_FORGED, last + 1)]
+        for epoch, seq in attempts:
+            _expect_nothing(stage, socket, epoch, seq)
+        *events, end = _resumed(stage, socket, own, last - 1)
+        if len(events) != 1 or end.get("recovered") is not True:
+            raise stage.news(
+                f"after these attempts, a true position was answered {shorten(end)}",
+                expected="the event behind it, and recovered: true",
+                part="consumer",
+                socket=socket,
+            )
+
+
+def _expect_nothing(stage: Stage, socket: Socket, epoch: Any, seq: Any) -> None:
+    """Resuming there is refused, without an event, and the socket stays open."""
+    ask_to_resume(socket, epoch, seq)
+    socket.send({"type": PING})
+    for frame in frames_of(socket):
+        kind = frame.get("type") if isinstance(frame, dict) else None
+        if kind == PONG:
+            return
+        if kind in STORED_EVENTS or (kind == RESUMED and frame.get("recovered") is True):
+            raise stage.news(
+                f"a resume with epoch {epoch!r} and seq {seq!r} was answered {shorten(frame)}",
+                expected="recovered: false, and no event",
+                part="consumer",
+                socket=socket,
+            )
+    raise stage.news(
+        f"after a resume with epoch {epoch!r} and seq {seq!r}: {socket}",
+        expected="the socket stays open, and a ping is answered",
+        part="consumer",
+        socket=socket,
+    )
+
+
+@item("resume.too-old", needs=["resume.missed"])
+def pruned_position_is_admitted(harness: Harness) -> None:
+    """A client whose events were pruned is told `recovered: false`, and what to request."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "alma", "bodo")
+    with stage.greeted(bob) as socket:
+        epoch, seen = position_in(stage, socket)
+    for number in range(4):
+        done(write(stage, alice, bob.id, f"Message {number}"), 201, "new_message")
+    argv = ["manage.py", _PRUNE, "--keep", "2"]
+    process = harness.finish(argv, harness.env(), seconds=60)
+    if process.exit_code:
+        raise harness.crash(process, f"`python manage.py {_PRUNE}` failed")
+    with stage.greeted(bob) as socket:
+        *events, end = _resumed(stage, socket, epoch, seen)
+        wanted = {"recovered": False, "last_seq": seen + 4}
+        told = {name: end.get(name) for name in wanted}
+        if told != wanted or not _is_list_of_paths(end.get("refetch")):
+            got = ", then ".join(shorten(frame, 120) for frame in [*events, end])
+            raise stage.news(
+                f"two of four missed events are gone, and the client got {got}",
+                expected=f'{{"type": "{RESUMED}", "recovered": false, "epoch": ..., '
+                f'"last_seq": {seen + 4}, "refetch": ["{LIST}", ...]}}',
+                part="consumer",
+                socket=socket,
+            )
+        *events, end = _resumed(stage, socket, end.get("epoch"), end.get("last_seq"))
+        if events or end.get("recovered") is not True:
+            raise stage.news(
+                f"from the position in that answer: {shorten(end)}",
+                expected="recovered: true, for nothing is missing there",
+                part="consumer",
+                socket=socket,
+            )
+    for path in end.get("refetch") or []:
+        need(stage.server.ask("GET", path, token=bob.access), 200)
+
+
+def _is_list_of_paths(value: Any) -> bool:
+    return isinstance(value, list) and LIST in value and all(map(_is_path, value))
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("/")

@@ -1,0 +1,343 @@
+"""Projects that prove the items of step 9."""
+
+from tests.variants import Edit, broken, correct
+
+MODELS = "backend/notifications/models.py"
+NUMBERING = "backend/notifications/numbering.py"
+CONSUMER = "backend/notifications/consumers.py"
+EVENTS = "backend/notifications/events.py"
+SETTINGS = "backend/numeneon/settings.py"
+
+NUMBER = '"seq": self.seq}'
+COUNTING = """\
+    # Always in the same order: two transactions cannot each wait for the other.
+    ids = sorted(set(user_ids))
+    if not ids:
+        return {}
+    rows = ", ".join(["(%s, %s, 1)"] * len(ids))
+    values = [value for pk in ids for value in (pk, new_epoch())]
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_NUMBERS.format(rows=rows), values)
+        return dict(cursor.fetchall())
+"""
+IN_THE_CACHE = """\
+    from django.core.cache import cache
+
+    numbers = {}
+    for pk in set(user_ids):
+        cache.add(f"last-{pk}", 0, timeout=None)
+        numbers[pk] = cache.incr(f"last-{pk}")
+        Inbox.objects.update_or_create(user_id=pk, defaults={"last_seq": numbers[pk]})
+    return numbers
+"""
+GREATEST = """\
+    from django.db.models import Max
+
+    numbers = {}
+    for pk in sorted(set(user_ids)):
+        theirs = Notification.objects.filter(recipient=pk)
+        numbers[pk] = (theirs.aggregate(last=Max("seq"))["last"] or 0) + 1
+        Inbox.objects.update_or_create(user_id=pk, defaults={"last_seq": numbers[pk]})
+    return numbers
+"""
+ONE_BY_ONE = """\
+    numbers = {}
+    for pk in ORDER(user_ids):
+        Inbox.objects.get_or_create(user_id=pk)
+        inbox = Inbox.objects.select_for_update().get(user_id=pk)
+        inbox.last_seq += 1
+        inbox.save(update_fields=["last_seq"])
+        numbers[pk] = inbox.last_seq
+    return numbers
+"""
+TURNS = """\
+import itertools
+
+_turns = itertools.cycle([True, False])
+
+
+def in_turns(user_ids):
+    return sorted(set(user_ids), reverse=next(_turns))
+
+
+def next_numbers"""
+LOCKED = """\
+    from django.db.models import F
+
+    ids = sorted(set(user_ids))
+    Inbox.objects.bulk_create([Inbox(user_id=pk) for pk in ids], ignore_conflicts=True)
+    inboxes = Inbox.objects.filter(user_id__in=ids)
+    list(inboxes.select_for_update().order_by("user_id"))
+    inboxes.update(last_seq=F("last_seq") + 1)
+    return dict(inboxes.values_list("user_id", "last_seq"))
+"""
+PONG = '{"type": "pong", "last_seq": inbox.last_seq}'
+HEALING_PING = """\
+            inbox = await inbox_of(self.scope["user"].pk)
+            await self.send_json({"type": "pong", "last_seq": inbox.last_seq})
+"""
+PUSHING_PING = """\
+            await self.catch_up(0)
+            await self.send_json({"type": "pong", "last_seq": self.sent})
+"""
+FORWARD_MISSED = "                await self.forward(notification.frame())\n"
+GAP = """\
+        elif seq > self.sent and not await self.catch_up(seq):
+            await self.start_over()
+"""
+WHEN_RESUMED = """\
+        \"""Send what the client has missed, or tell it that this is not possible.\"""
+"""
+ANSWERED = """\
+                await self.send_json({"type": "resumed", **answer})
+                return
+"""
+OF_THE_USER = """\
+        inbox = await inbox_of(self.scope["user"].pk)
+        if numbering.can_resume(inbox, epoch, seq):
+"""
+WHOLE = """\
+                if notification.seq != self.sent + 1:
+                    return False
+"""
+SEND = "    transaction.on_commit(send, robust=True)\n"
+CAREFULLY = """\
+    def try_to_send():
+        try:
+            send()
+        except Exception:
+            import logging
+
+            logging.getLogger(__name__).exception("not sent")
+
+    transaction.on_commit(try_to_send)
+"""
+PUBSUB = '"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"'
+CORE = '"BACKEND": "channels_redis.core.RedisChannelLayer"'
+
+VARIANTS = [
+    broken("resume.numbers", "no number", Edit(MODELS, f", {NUMBER}", "}")),
+    broken("resume.numbers", "the id of the row", Edit(MODELS, NUMBER, '"seq": self.pk}')),
+    correct(
+        "resume.numbers",
+        "numbers begin at a hundred",
+        Edit(NUMBERING, "(%s, %s, 1)", "(%s, %s, 100)"),
+        Edit(
+            MODELS,
+            "last_seq = models.PositiveBigIntegerField(default=0)",
+            "last_seq = models.PositiveBigIntegerField(default=99)",
+        ),
+    ),
+    broken(
+        "resume.no-hole", "counted in the cache", Edit(NUMBERING, COUNTING, IN_THE_CACHE)
+    ),
+    correct(
+        "resume.no-hole",
+        "one inbox after the other",
+        Edit(
+            NUMBERING,
+            COUNTING,
+            ONE_BY_ONE.replace("ORDER(user_ids)", "sorted(set(user_ids))"),
+        ),
+    ),
+    broken(
+        "resume.writers",
+        "the greatest number and one",
+        Edit(NUMBERING, COUNTING, GREATEST),
+    ),
+    broken(
+        "resume.writers",
+        "inboxes are locked in either order",
+        Edit(NUMBERING, COUNTING, ONE_BY_ONE.replace("ORDER", "in_turns")),
+        Edit(NUMBERING, "def next_numbers", TURNS),
+    ),
+    correct(
+        "resume.writers",
+        "locked with SELECT FOR UPDATE",
+        Edit(NUMBERING, COUNTING, LOCKED),
+    ),
+    broken("resume.position", "a pong as before", Edit(CONSUMER, PONG, '{"type": "pong"}')),
+    broken(
+        "resume.position",
+        "no epoch in the greeting",
+        Edit(
+            CONSUMER,
+            '                "epoch": inbox.epoch,\n                "last_seq"',
+            '                "last_seq"',
+        ),
+    ),
+    broken(
+        "resume.position",
+        "an epoch for each socket",
+        Edit(
+            CONSUMER,
+            '                "epoch": inbox.epoch,\n                "last_seq"',
+            '                "epoch": self.channel_name,\n                "last_seq"',
+        ),
+    ),
+    correct(
+        "resume.position",
+        "another kind of epoch",
+        Edit(MODELS, "secrets.token_hex(8)", "secrets.token_urlsafe(9)"),
+    ),
+    broken(
+        "resume.missed",
+        "the newest first",
+        Edit(NUMBERING, 'order_by("seq")', 'order_by("-seq")'),
+        Edit(CONSUMER, WHOLE, ""),
+    ),
+    broken(
+        "resume.missed",
+        "events without their id",
+        Edit(
+            CONSUMER,
+            FORWARD_MISSED,
+            "                frame = notification.frame()\n"
+            '                del frame["id"]\n'
+            "                await self.forward(frame)\n",
+        ),
+    ),
+    broken(
+        "resume.missed",
+        "no end",
+        Edit(
+            CONSUMER,
+            ANSWERED,
+            "                return\n",
+        ),
+    ),
+    correct(
+        "resume.missed",
+        "small pages and a longer answer",
+        Edit(NUMBERING, "PAGE_SIZE = 100", "PAGE_SIZE = 7"),
+        Edit(
+            CONSUMER,
+            '"last_seq": self.sent}',
+            '"last_seq": self.sent, "epoch": inbox.epoch}',
+        ),
+    ),
+    broken(
+        "resume.gap",
+        "what does not follow is dropped, and a socket resumes once",
+        Edit(CONSUMER, GAP, ""),
+        Edit(
+            CONSUMER,
+            WHEN_RESUMED,
+            f"{WHEN_RESUMED}        if self.resumed:\n            return\n"
+            "        self.resumed = True\n",
+        ),
+        Edit(CONSUMER, "    group = None\n", "    group = None\n    resumed = False\n"),
+    ),
+    broken(
+        "resume.gap",
+        "a pong says what was sent",
+        Edit(CONSUMER, PONG, '{"type": "pong", "last_seq": self.sent}'),
+    ),
+    correct(
+        "resume.gap",
+        "the client asks for what it lacks",
+        Edit(
+            CONSUMER,
+            GAP,
+            "        elif seq > self.sent:\n            await self.forward(frame)\n",
+        ),
+    ),
+    correct(
+        "resume.gap",
+        "a ping brings what is missing",
+        Edit(CONSUMER, HEALING_PING, PUSHING_PING),
+    ),
+    broken(
+        "resume.burst",
+        "the first page only",
+        Edit(CONSUMER, "while page := await", "if page := await"),
+        Edit(CONSUMER, "return self.sent >= last_seq", "return True"),
+    ),
+    correct(
+        "resume.burst",
+        "all at once",
+        Edit(NUMBERING, "PAGE_SIZE = 100", "PAGE_SIZE = 10_000"),
+    ),
+    broken(
+        "resume.redis",
+        "a request fails with its event",
+        Edit(EVENTS, SEND, "    transaction.on_commit(send)\n"),
+    ),
+    correct("resume.redis", "caught by hand", Edit(EVENTS, SEND, CAREFULLY)),
+    correct(
+        "resume.redis",
+        "the core layer",
+        Edit(SETTINGS, PUBSUB, CORE),
+        Edit(SETTINGS, '"socket_timeout": 1', '"socket_timeout": None'),
+    ),
+    broken(
+        "resume.forged",
+        "the inbox that has this epoch",
+        Edit(
+            CONSUMER,
+            OF_THE_USER,
+            "        inbox = await inbox_with(epoch) or await inbox_of(self.scope['user'].pk)\n"
+            "        if numbering.can_resume(inbox, epoch, seq):\n"
+            "            self.user_id = inbox.user_id\n",
+        ),
+        Edit(
+            CONSUMER,
+            'page_after(self.scope["user"].pk, self.sent)',
+            'page_after(getattr(self, "user_id", self.scope["user"].pk), self.sent)',
+        ),
+        Edit(
+            CONSUMER,
+            "inbox_of = database_sync_to_async(numbering.inbox_of)\n",
+            "inbox_of = database_sync_to_async(numbering.inbox_of)\n"
+            "inbox_with = database_sync_to_async(\n"
+            "    lambda epoch: numbering.Inbox.objects.filter(epoch=str(epoch)).first()\n)\n",
+        ),
+    ),
+    broken(
+        "resume.forged",
+        "any epoch will do",
+        Edit(NUMBERING, "epoch != inbox.epoch or not isinstance", "not isinstance"),
+    ),
+    broken(
+        "resume.forged",
+        "a number may be anything",
+        Edit(NUMBERING, "not isinstance(seq, int) or seq < 0", "seq < 0"),
+    ),
+    broken(
+        "resume.forged",
+        "the future is fine",
+        Edit(NUMBERING, "return 0 <= inbox.last_seq", "return inbox.last_seq"),
+    ),
+    correct(
+        "resume.forged",
+        "an error for what is no position",
+        Edit(
+            CONSUMER,
+            WHEN_RESUMED,
+            f"{WHEN_RESUMED}        if not isinstance(epoch, str) or not isinstance(seq, int):\n"
+            '            error = {"type": "error", "message": "That is no position."}\n'
+            "            await self.send_json(error)\n"
+            "            return\n",
+        ),
+    ),
+    broken(
+        "resume.too-old",
+        "what is left is sent as if it were all",
+        Edit(CONSUMER, WHOLE, ""),
+    ),
+    broken(
+        "resume.too-old",
+        "nothing to request",
+        Edit(CONSUMER, ', "refetch": REFETCH}', "}"),
+    ),
+    correct(
+        "resume.too-old",
+        "the list is enough",
+        Edit(
+            CONSUMER,
+            '    "/api/messages/",\n    "/api/posts/",\n    "/api/friends/",\n'
+            '    "/api/friends/requests/",\n',
+            "",
+        ),
+    ),
+]
