@@ -24,5 +24,5 @@ async def greeted(socket):
     try:
         yield socket
     finally:
-        # Also raises what ended the consumer, which nobody might hear of otherwise.
+        # Also raises what ended the consumer, which might go unnoticed otherwise.
         await socket.disconnect()
