@@ -43,7 +43,7 @@ _POSTS = 3
 _BURST = 250
 _CAPACITY = 10
 # Positions that no client has ever been at.
-_FORGED = [-1, 2**31, 2**70, "0", None, 0.5, [], {}]
+_FORGED: list[Any] = [-1, 2**31, 2**70, "0", None, 0.5, [], {}]
 _PRUNE = "prune_notifications"
 
 
@@ -347,7 +347,8 @@ def forged_positions_give_nothing(harness: Harness) -> None:
     done(write(stage, alice, eve.id, "Not a secret"), 201, "new_message")
     with stage.greeted(eve) as socket:
         own, last = position_in(stage, socket)
-        attempts = [(epoch, 0) for epoch in (others, "", None, 0, [], "another")]
+        epochs: list[Any] = [others, "", None, 0, [], "another"]
+        attempts = [(epoch, 0) for epoch in epochs]
         attempts += [(own, seq) for seq in (*_FORGED, last + 1)]
         for epoch, seq in attempts:
             _expect_nothing(stage, socket, epoch, seq)
