@@ -39,6 +39,11 @@ _PRESS = """\
   button?.click();
   return Boolean(button);
 }"""
+# Each import() of a module that the page has is fulfilled once that module has run.
+_RUN_MODULES = """\
+void Promise.allSettled(
+  [...document.querySelectorAll('script[type="module"][src]')].map(({ src }) => import(src))
+).then(() => { window.numeneonHasRun = true; })"""
 _ITEMS = "id => [...document.getElementById(id).children].map((each) => each.textContent)"
 _SIGNED_OUT = '!document.getElementById("sign-in").hidden'
 
@@ -59,6 +64,13 @@ class App:
             self.window.open(self.address + PATH)
         except PageError as error:
             raise self.news(str(error), expected=f"{PATH} loads") from error
+        self._wait_for_modules()
+
+    def _wait_for_modules(self) -> None:
+        """The load event does not wait for an `await` at the top of a module."""
+        if not self.window.failures:
+            self.window.run(_RUN_MODULES)
+            self.window.until("window.numeneonHasRun", _SECONDS)
 
     def sign_in(self, person: Person) -> None:
         """Sign in with the form."""
@@ -66,6 +78,13 @@ class App:
         if not shown:
             raise self.news("the page shows no sign-in form", expected="it does")
         self.submit("sign-in", email=person.email, password=person.password)
+
+    def sign_out(self) -> None:
+        """Press the button that does that."""
+        try:
+            self.window.run('document.getElementById("sign-out").click()')
+        except PageError as error:
+            raise self.news(str(error), expected="the page that step 7 provides") from error
 
     def submit(self, form: str, **values: str) -> None:
         """Fill in a form of the page and send it."""
@@ -94,7 +113,8 @@ class App:
 
     @property
     def attempts(self) -> list[dict[str, Any]]:
-        """Each WebSocket that the page has made: `at`, `url`, `protocols`, what it `sent`."""
+        """Each WebSocket that the page has made: `at`, `url`, `protocols`, what it `sent`, and
+        whether it was `left`: closed by the page or ended."""
         return self.window.run("numeneonStage.attempts")
 
     def server_is(self, behaviour: str | int) -> None:
@@ -108,6 +128,10 @@ class App:
     def advance(self, seconds: float) -> None:
         """Let that time pass in the page, at once."""
         self.window.call("(time) => numeneonStage.advance(time)", 1000 * seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Let that time pass while the machine sleeps: what is due happens afterwards."""
+        self.window.call("(time) => numeneonStage.sleep(time)", 1000 * seconds)
 
     # News
 

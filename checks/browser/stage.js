@@ -128,7 +128,7 @@
       super();
       const offered = [protocols].flat();
       this.url = new URL(url, location.href).href.replace(/^http/, "ws");
-      this.attempt = { at: now - started, url: this.url, protocols: offered, sent: [] };
+      this.attempt = { at: now - started, url: this.url, protocols: offered, sent: [], left: false };
       attempts.push(this.attempt);
       soon(() => this.answer(offered));
     }
@@ -158,6 +158,7 @@
     }
 
     close(code = 1000) {
+      this.attempt.left = true;
       if (this.readyState > 1) return;
       const answered = this.readyState === 1 && server === "up";
       this.readyState = 2;
@@ -172,6 +173,7 @@
 
     end(code, wasClean) {
       if (this.readyState === 3) return;
+      this.attempt.left = true;
       this.readyState = 3;
       open.delete(this);
       if (!wasClean) this.tell(new Event("error"));
@@ -198,6 +200,10 @@
     attempts,
     advance,
     settled,
+    // The machine sleeps: time passes, and no timer fires before it is awake again.
+    sleep(milliseconds) {
+      now += milliseconds;
+    },
     serverIs(behaviour) {
       server = behaviour;
     },

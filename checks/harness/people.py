@@ -94,6 +94,17 @@ def forged(
     return jwt.encode(body, key or own, algorithm=algorithm, headers=kept)
 
 
+def life_of_token(person: Person) -> int | None:
+    """For how many seconds that person's access token is accepted; None if it does not say."""
+    import jwt
+
+    try:
+        claims = jwt.decode(person.access, options={"verify_signature": False})
+        return int(claims["exp"] - claims["iat"])
+    except (jwt.InvalidTokenError, KeyError):
+        return None
+
+
 def _signs(key: str, algorithm: str, token: str) -> bool:
     """Whether that key signed the token; a private key knows its public one."""
     import jwt

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,9 +73,9 @@ def _rows(stage: Stage, answer: Answer) -> list[dict[str, Any]]:
     return rows
 
 
-def pages(stage: Stage, person: Person) -> Iterator[list[dict[str, Any]]]:
+def pages(stage: Stage, person: Person, query: str = "") -> Iterator[list[dict[str, Any]]]:
     """The pages of somebody's list, each when it is asked for."""
-    path: str | None = LIST
+    path: str | None = LIST + query
     while path:
         answer = stage.server.ask("GET", path, token=person.access)
         yield _rows(stage, answer)
@@ -396,20 +398,25 @@ def _page(stage: Stage, person: Person) -> Answer:
 def event_names_its_row(harness: Harness) -> None:
     """An event on a socket carries the `id` of its notification in the list."""
     stage = stage_of(harness)
-    alice, bob = people(stage, "alice", "bob")
-    with stage.greeted(bob) as socket:
-        written = write(stage, alice, bob.id, "Look here")
-        done(written, 201, "new_message")
-        frame = next(frames_of(socket), None)
-    row = listed(stage, bob)[0]
-    wanted = {name: row.get(name) for name in ("id", "type", "data")}
-    heard = {name: frame.get(name) for name in wanted} if isinstance(frame, dict) else {}
-    if differences(heard, wanted):
-        raise NotYet(
-            f"the socket got {shorten(frame, 300)}",
-            expected=f"what the list has: {shorten(wanted, 300)}",
-            look_at=place_of_kind(harness, "new_message"),
+    alice, bob, carol = people(stage, "alda", "bosse", "clio")
+    for friend in (bob, carol):
+        make_friends(stage, alice, friend)
+    with stage.greeted(bob) as first, stage.greeted(carol) as second:
+        done(post(stage, alice, "Look here"), 201, "new_post")
+        frames = [next(frames_of(socket), None) for socket in (first, second)]
+    for person, frame in zip((bob, carol), frames, strict=True):
+        row = listed(stage, person)[0]
+        wanted = {name: row.get(name) for name in ("id", "type", "data")}
+        heard = (
+            {name: frame.get(name) for name in wanted} if isinstance(frame, dict) else {}
         )
+        if differences(heard, wanted):
+            raise NotYet(
+                f"{person.username}'s socket got {shorten(frame, 300)}",
+                expected=f"what {person.username}'s list has: {shorten(wanted, 300)}",
+                look_at=place_of_kind(harness, "new_post"),
+                todo="each receiver has a row of their own, and gets its id",
+            )
 
 
 @item("stored.mark-one", needs=["stored.private"])
@@ -438,19 +445,32 @@ def unread_are_counted(harness: Harness) -> None:
     """The number of unread notifications is the number of those without `read_at`."""
     stage = stage_of(harness)
     alice, bob, carol = people(stage, "art", "bela", "cora")
-    first, *_ = messages(stage, alice, bob, 3)
+    oldest, *_ = messages(stage, alice, bob, 1)
+    messages(stage, alice, bob, _PAGE + 1)
     messages(stage, alice, carol, 1)
-    needed(harness, mark(stage, bob, first), 200)
-    unread = unread_ids(listed(stage, bob))
-    only_unread = ids_of(listed(stage, bob, "?unread=true"))
-    if unread_count(stage, bob) != len(unread) or only_unread != unread:
+    needed(harness, mark(stage, bob, oldest), 200)
+    unread = unread_ids(_all_rows(stage, bob))
+    if unread_count(stage, bob) != len(unread):
         answer = stage.server.ask("GET", UNREAD_COUNT, token=bob.access)
-        raise unexpected(
-            harness,
-            answer,
-            f'{{"unread": {len(unread)}}}, and ?unread=true lists {unread}; it lists '
-            f"{only_unread}",
+        raise unexpected(harness, answer, f'{{"unread": {len(unread)}}}')
+    only_unread = ids_of(_all_rows(stage, bob, _ONLY_UNREAD))
+    if only_unread != unread:
+        answer = stage.server.ask("GET", LIST + _ONLY_UNREAD, token=bob.access)
+        news = unexpected(harness, answer, f"the {len(unread)} that are unread")
+        strange = [id for id in only_unread if id not in unread]
+        news.found = (
+            f"{answer.request} and its following pages list {len(only_unread)} notifications, "
+            f"{len(strange)} of them read or somebody else's: {strange[:3]}"
         )
+        raise news
+
+
+_ONLY_UNREAD = "?unread=true"
+
+
+def _all_rows(stage: Stage, person: Person, query: str = "") -> list[dict[str, Any]]:
+    """The first pages of somebody's list; nobody here has more."""
+    return [row for page in islice(pages(stage, person, query), 5) for row in page]
 
 
 @item("stored.mark-seen", needs=["stored.mark-one"])
@@ -478,10 +498,17 @@ def others_cannot_mark(harness: Harness) -> None:
     answer = mark(stage, eve, secret)
     if answer.status not in (403, 404):
         raise unexpected(harness, answer, "404: it is not one of this user's")
-    mark_up_to(stage, eve, secret)
-    if unread_ids(listed(stage, bob)) != [secret]:
-        raise unexpected(harness, answer, f"{bob.username}'s notification is still unread")
+    _expect_unread(stage, bob, secret, answer)
+    _expect_unread(stage, bob, secret, mark_up_to(stage, eve, secret))
     needed(harness, mark(stage, bob, secret), 200)
+
+
+def _expect_unread(stage: Stage, owner: Person, id: Any, answer: Answer) -> None:
+    """What somebody else's request was answered with has marked nothing of the owner's."""
+    if unread_ids(listed(stage, owner)) != [id]:
+        news = unexpected(stage.harness, answer, f"notification {id} is still unread")
+        news.found += f"\nand {owner.username}'s notification {id} is marked as read"
+        raise news
 
 
 @item("stored.devices", needs=["stored.mark-seen"], events=[READ])
@@ -514,6 +541,9 @@ def _expect_read(
     if bare[0] in good and bare[1] in good and not bare[2]:
         return
     who = ("one device", "the other", "somebody else's")
+    only_count = all(
+        each and _without_count(each) in map(_without_count, good) for each in bare[:2]
+    )
     raise NotYet(
         f"after {when}: "
         + "; ".join(
@@ -522,8 +552,17 @@ def _expect_read(
         ),
         expected=f"both devices get {shorten(good[0][0])}, and nobody else does",
         look_at=place_of_kind(harness, READ),
-        todo="send it to the user's group when the change has been committed",
+        todo="count the user's own, after the change"
+        if only_count and not bare[2]
+        else "send it to the user's group when the change has been committed",
     )
+
+
+def _without_count(frames: list[dict[str, Any]]) -> list[Any]:
+    return [
+        {**frame, "data": {k: v for k, v in (frame["data"] or {}).items() if k != "unread"}}
+        for frame in frames
+    ]
 
 
 # The table grows
@@ -634,11 +673,7 @@ def old_ones_are_found_by_index(harness: Harness) -> None:
         _COMMAND,
         variables={"DJANGO_SETTINGS_MODULE": harness.project.settings_module},
     )
-    scans = [
-        (query, step)
-        for query, step in told["plans"]
-        if step.startswith("SCAN") and "INDEX" not in step
-    ]
+    scans = [(query, step) for query, step in told["plans"] if _reads_a_table(query, step)]
     if scans:
         query, step = scans[0]
         raise NotYet(
@@ -647,3 +682,13 @@ def old_ones_are_found_by_index(harness: Harness) -> None:
             look_at=_place_of_command(harness),
             todo="an index on the moment at which a notification was created",
         )
+
+
+def _reads_a_table(query: str, step: str) -> bool:
+    """Whether the step reads all of a table, and not what another part of the query found."""
+    words = step.split()
+    if words[0] != "SCAN" or "INDEX" in words:
+        return False
+    name = re.escape(words[1])
+    part = rf'\)\s*(AS\s+)?"?{name}"?(\W|$)|(\W){name}"?\s+AS\s*\('
+    return not words[1].startswith("(") and not re.search(part, query)

@@ -20,9 +20,14 @@ export function socketUrl(path) {
 SOCKET = "new WebSocket(connection.url, protocols);"
 RANDOM = "return Math.random() * limit;"
 REFUSALS = "const REFUSALS = new Set([4400, 4401, 4403]);"
+RESET = "  connection.failures = 0;\n"
 RETRY = "  const delay = delayAfter(connection.failures);\n"
 PING = "  wait(connection, SILENCE, () => ping(connection));\n"
 NO_ANSWER = "wait(connection, ANSWERS_WITHIN, () => retry(connection));"
+HANDLERS = """\
+    connection.socket.onmessage = null;
+    connection.socket.onclose = null;
+"""
 KEY = 'SECRET_KEY = os.environ["SECRET_KEY"]\n'
 FLAG = "support_js_module_import_aggregation = True"
 MODULES = "numeneon.storage.ModuleStorage"
@@ -138,10 +143,28 @@ VARIANTS = [
         "gives up after five attempts",
         module(RETRY, f"  if (connection.failures === 5) return;\n{RETRY}"),
     ),
+    broken(
+        "client.comes-back",
+        "the token of the first attempt for ever",
+        module(
+            "const protocols = await connection.protocols();",
+            "const protocols = (connection.offered ??= await connection.protocols());",
+        ),
+    ),
     correct("client.comes-back", "one closure, and pings at intervals", another),
     broken("client.backoff", "every second", module(RANDOM, "return 1000;")),
     broken("client.backoff", "at once", module(RANDOM, "return 0;")),
     broken("client.backoff", "growing, and not random", module(RANDOM, "return limit;")),
+    broken("client.backoff", "the delays stay long", module(RESET, "")),
+    broken(
+        "client.backoff",
+        "a socket that opens counts as a success",
+        module(RESET, ""),
+        module(
+            "  socket.onclose =",
+            "  socket.onopen = () => { connection.failures = 0; };\n  socket.onclose =",
+        ),
+    ),
     correct(
         "client.backoff",
         "half of each delay is sure",
@@ -156,6 +179,25 @@ VARIANTS = [
         "client.refused",
         "only 4401 is final",
         module(REFUSALS, "const REFUSALS = new Set([4401]);"),
+    ),
+    broken(
+        "client.refused",
+        "signing out leaves the socket open",
+        module(
+            '  leave(connection);\n  connection.onState("closed");',
+            '  connection.onState("closed");',
+        ),
+    ),
+    correct(
+        "client.refused",
+        "modules imported with await",
+        Edit(
+            APP,
+            'import * as api from "./api.js";\n'
+            'import { notificationSocket } from "./notifications.js";\n',
+            'const api = await import("./api.js");\n'
+            'const { notificationSocket } = await import("./notifications.js");\n',
+        ),
     ),
     correct("client.refused", "one closure, and pings at intervals", another),
     broken(
@@ -201,6 +243,11 @@ VARIANTS = [
         "a handshake may take forever",
         module("  wait(connection, CONNECTS_WITHIN, () => retry(connection));\n", ""),
     ),
+    broken(
+        "client.dead-peer",
+        "hears of a dead socket that closes at last",
+        module(HANDLERS, ""),
+    ),
     correct("client.dead-peer", "one closure, and pings at intervals", another),
     broken(
         "client.production",
@@ -233,6 +280,15 @@ VARIANTS = [
         "client.events",
         "texts are read as HTML",
         Edit(APP, "words.textContent = text;", "words.innerHTML = text;"),
+    ),
+    broken(
+        "client.events",
+        "the announcement is read as HTML",
+        Edit(
+            APP,
+            'element("announcement").textContent = text;',
+            'element("announcement").innerHTML = text;',
+        ),
     ),
     correct("client.events", "one closure, and pings at intervals", another),
     broken(

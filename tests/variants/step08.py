@@ -145,7 +145,11 @@ def inbox(request):
     if request.GET.get("before", "").isdigit():
         mine = mine.filter(id__lt=request.GET["before"])
     rows = list(mine[:21])
-    more = f"/api/notifications/?before={rows[19].id}" if len(rows) > 20 else None
+    more = None
+    if len(rows) > 20:
+        following = request.GET.copy()
+        following["before"] = rows[19].id
+        more = f"{request.path}?{following.urlencode()}"
     shown = [
         {**row.frame, "created_at": row.event.at, "read_at": row.seen} for row in rows[:20]
     ]
@@ -289,6 +293,35 @@ class Migration(migrations.Migration):
 
 _UPDATE = "    marked = unread.filter(**seen).update(read_at=timezone.now())\n"
 _TELL = '        events.notifications_read(user, {**data, "unread": left})\n'
+
+# Too many of a user: those with a higher rank than that, found by one query for everybody.
+_RANKED = '''"""Deletes what nobody will look at again."""
+
+from datetime import timedelta
+
+from django.core.management.base import BaseCommand
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from notifications.models import Notification
+
+
+class Command(BaseCommand):
+    def add_arguments(self, parser):
+        parser.add_argument("--days", type=int, default=7)
+        parser.add_argument("--keep", type=int, default=1000)
+
+    def handle(self, *, days, keep, **options):
+        rows = Notification.objects.all()
+        rows.filter(created_at__lt=timezone.now() - timedelta(days=days)).delete()
+        rank = Window(RowNumber(), partition_by="recipient", order_by=F("pk").desc())
+        surplus = rows.annotate(rank=rank).filter(rank__gt=keep)
+        ids = list(surplus.values_list("pk", flat=True))
+        for start in range(0, len(ids), 500):
+            rows.filter(pk__in=ids[start : start + 500]).delete()
+'''
+
 
 VARIANTS = [
     broken(
@@ -440,6 +473,15 @@ VARIANTS = [
         "the id of the message",
         Edit(_MODELS, '"id": self.pk}', '"id": self.data.get("id", self.pk)}'),
     ),
+    broken(
+        "stored.hint",
+        "the id of the first receiver's row for all",
+        stored(
+            more="""    frame = stored and stored[0].frame()
+    send_after_commit({row.recipient_id: frame for row in stored})
+"""
+        ),
+    ),
     correct(
         "stored.hint",
         "put together where it is sent",
@@ -499,6 +541,20 @@ VARIANTS = [
         "stored.unread-count",
         "the list does not care",
         Edit(_VIEWS, "return mine.unread() if only_unread else mine", "return mine"),
+    ),
+    broken(
+        "stored.unread-count",
+        "the next page of the unread ones has all",
+        Edit(
+            _VIEWS,
+            "    page_size = 20\n",
+            """    page_size = 20
+
+    def get_next_link(self):
+        link = super().get_next_link()
+        return link and link.replace("&unread=true", "")
+""",
+        ),
     ),
     correct(
         "stored.unread-count",
@@ -613,5 +669,10 @@ VARIANTS = [
     ),
     correct(
         "stored.pruned-by-index", "an index of the event's moment", *_ONE_EVENT_MANY_ROWS
+    ),
+    correct(
+        "stored.pruned-by-index",
+        "ranked by a window function",
+        Edit(_PRUNE, "", _RANKED),
     ),
 ]
