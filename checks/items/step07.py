@@ -226,7 +226,7 @@ def _expect_backoff(harness: Harness, tried: list[float], when: str) -> None:
             "starts again is not flooded",
             look_at=place,
             todo=when
-            and "begin anew once a frame has arrived: a socket that opens may be refused",
+            and "begin again once a frame has arrived: a socket that opens may be refused",
         )
     if max(late) < _SPREAD * min(late):
         raise NotYet(
@@ -254,7 +254,7 @@ def _expect_short_delays_again(page: App) -> None:
             f"after an outage the page was connected again, and then lost {_LOSSES} connections "
             "that worked; until its next attempt it waited, in seconds: "
             + ", ".join(f"{delay:.1f}" for delay in delays),
-            expected="short delays: they begin anew after a connection that worked",
+            expected="short delays: they begin again after a connection that worked",
             todo="count the failures from 0 again once events or a pong arrive",
         )
 
