@@ -87,7 +87,7 @@ FRAMES = _by_kind(
         GREETING,
         {"message": (), "user_id": (), "epoch": (), "last_seq": ()},
         "Sent first, when a socket with a valid token has been accepted. `epoch` and "
-        "`last_seq` say where the numbers of this user's events are (step 9).",
+        "`last_seq`, which part two adds, say where the numbers of this user's events are.",
     ),
     Frame(
         ERROR,
@@ -98,7 +98,7 @@ FRAMES = _by_kind(
     Frame(
         PONG,
         {"last_seq": ()},
-        f'The answer to `{{"type": "{PING}"}}`, with the number of the last event (step 9).',
+        f'The answer to `{{"type": "{PING}"}}`, with the number of the last event (part two).',
     ),
     Frame(
         RESUMED,

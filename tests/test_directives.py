@@ -565,7 +565,9 @@ def test_events_are_those_of_the_contract() -> None:
         f"| `friend_request` | `request_id`, `from_user{user}`, `created_at` | To " in text
     )
     assert "| `new_post` | `id`, `author{id, username}`, `content`, `created_at` |" in text
-    assert "| `connection_established` | `message`, `user_id`, `epoch`, `last_seq` |" in text
+    assert (
+        "| `connection_established` | `message`, `user_id`, `epoch`, `last_seq` |" in text
+    )
     last = course.step("emit-events")
     assert f"| [`events.new-post`](checks.md#{last.slug}) | step {last.number} |" in text
     assert text.count(f"| step {last.number} |") == 4
