@@ -83,7 +83,7 @@ def _expect_numbers(harness: Harness, events: list[Any], count: int, when: str) 
 
 @item("resume.numbers")
 def events_are_numbered(harness: Harness) -> None:
-    """Each event has a number, `seq`: one more than that of its user's event before."""
+    """Each event has a number, `seq`: one more than the user's previous event."""
     stage = stage_of(harness)
     alice, bob, carol = people(stage, "alice", "bob", "carol")
     with stage.greeted(bob) as socket:
@@ -110,7 +110,7 @@ def rollback_leaves_no_hole(harness: Harness) -> None:
 
 @item("resume.writers", needs=["resume.no-hole"])
 def writers_do_not_collide(harness: Harness) -> None:
-    """On PostgreSQL, people who post at the same moment leave no number out and none twice."""
+    """On PostgreSQL, posts at the same moment leave out no number and repeat none."""
     stage = harness.once("stage on PostgreSQL", lambda: _on_postgres(harness))
     readers = people(stage, "pg-xenia", "pg-yuri")
     authors = people(stage, "pg-ada", "pg-bert", "pg-cleo")
@@ -187,7 +187,7 @@ def greeting_has_the_position(harness: Harness) -> None:
 
 @item("resume.missed", needs=["resume.position"], events=[RESUMED])
 def missed_events_follow(harness: Harness) -> None:
-    """A client that sends `resume` gets what it missed, in order and as it was sent at first."""
+    """A client that sends `resume` gets what it missed, in order and as it was first sent."""
     stage = stage_of(harness)
     alice, bob = people(stage, "abe", "bud")
     with stage.greeted(bob) as witness:
@@ -306,7 +306,7 @@ def burst_is_complete(harness: Harness) -> None:
 
 @item("resume.redis", needs=["resume.gap"])
 def redis_may_restart(harness: Harness) -> None:
-    """While Redis is down requests succeed, and when it is back clients get what they missed."""
+    """While Redis is down, requests succeed; once it is back, clients get what they missed."""
     folder = harness.folder / "redis-that-restarts"
     redis = services.start_redis(folder)
     harness.at_end(lambda: redis.stop())
@@ -338,7 +338,7 @@ def redis_may_restart(harness: Harness) -> None:
 
 @item("resume.forged", needs=["resume.missed"])
 def forged_positions_give_nothing(harness: Harness) -> None:
-    """A position that never was, or that of somebody else, brings no event of anybody."""
+    """A position that never existed, or is somebody else's, brings no events at all."""
     stage = stage_of(harness)
     alice, bob, eve = people(stage, "ada", "bea", "eve")
     with stage.greeted(bob) as socket:
