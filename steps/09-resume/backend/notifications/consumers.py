@@ -4,7 +4,7 @@ import logging
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from notifications import numbering
 from notifications.middleware import SUBPROTOCOL
@@ -34,7 +34,7 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
         """Called by Channels for everything that happens to this socket."""
         try:
             await super().dispatch(message)
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             # 1013 says: try again later. The client resumes when it is back.
             logger.exception("The database failed, so a socket is closed")
             await self.close(code=1013)
