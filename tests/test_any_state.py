@@ -349,7 +349,7 @@ def test_server_that_talks_to_itself_is_one_failure(project, judged_in_time):
 def test_endless_talk_after_the_greeting_passes_in_time(project, judged_in_time):
     """A greeted socket that talks on forever hinders nobody."""
     replace(project / CONSUMERS, "\n\nfrom channels", "\n\nimport asyncio\n\nfrom channels")
-    greeting = '                "user_id": user.pk,\n            }\n        )\n'
+    greeting = '                "last_seq": inbox.last_seq,\n            }\n        )\n'
     indent = " " * 8
     talk = TALK_WITH_PAUSES.format(indent)
     replace(project / CONSUMERS, greeting, f"{greeting}{indent}{talk}")

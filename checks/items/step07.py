@@ -384,7 +384,7 @@ def _shows(where: str, text: str) -> str:
 # Part 3: a client that notices
 
 
-@item("client.ping", events=[PONG])
+@item("client.ping", needs=["client.page"], events=[PONG])
 def ping_is_answered(harness: Harness) -> None:
     """The server answers `{"type": "ping"}` with `{"type": "pong"}`, other JSON with nothing."""
     server = daphne(harness)
