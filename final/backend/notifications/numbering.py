@@ -9,8 +9,8 @@ PAGE_SIZE = 100
 
 # Creates an inbox for a user who has none, counts the others up, and locks all of
 # them until the transaction ends: before 9 is given, what has 8 is committed.
-NEXT_NUMBERS = """
-    INSERT INTO {table} AS inbox (user_id, epoch, last_seq) VALUES {rows}
+NEXT_NUMBERS = f"""
+    INSERT INTO {Inbox._meta.db_table} AS inbox (user_id, epoch, last_seq) VALUES {{rows}}
     ON CONFLICT (user_id) DO UPDATE SET last_seq = inbox.last_seq + 1
     RETURNING user_id, last_seq
 """
@@ -24,9 +24,8 @@ def next_numbers(user_ids):
         return {}
     rows = ", ".join(["(%s, %s, 1)"] * len(ids))
     values = [value for pk in ids for value in (pk, new_epoch())]
-    statement = NEXT_NUMBERS.format(table=Inbox._meta.db_table, rows=rows)
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(NEXT_NUMBERS.format(rows=rows), values)
         return dict(cursor.fetchall())
 
 
