@@ -701,32 +701,19 @@ def test_neighbours_can_be_patched(number: int, compared: str, tmp_path: Path) -
             assert (tmp_path / "project" / path).read_bytes() == wanted, path
 
 
-def test_versions_are_all_that_any_pair_needs() -> None:
-    """The edits make each file of each step that is not the same everywhere."""
-    data = compare.versions(STEPS)
-    known = {path: history for path, _, history in data["files"]}
+def test_diffs_begin_with_the_first_step() -> None:
+    """Every file that changes later, as it is after step 0; no other file is there."""
+    data = compare.beginnings(STEPS)
+    first = {path: lines for path, _, lines in data["files"]}
+    paths = {path for step in STEPS for path in files_of(step.folder)} - {"README.md"}
+    changing = {
+        path for path in paths if len({differences.text_of(s, path) for s in STEPS}) > 1
+    }
 
-    for step in STEPS:
-        for path in set(files_of(step.folder)) - {"README.md"}:
-            if path in known:
-                made_of_it = version(known[path], step.number)
-            else:
-                made_of_it = (differences.text_of(STEPS[0], path) or "").splitlines()
-            assert made_of_it == (step.folder / path).read_text("utf-8").splitlines(), path
-        for path in set(known) - set(files_of(step.folder)):
-            assert version(known[path], step.number) is None
-
-
-def version(history: list, step: int) -> list[str] | None:
-    """The lines that a file has after a step, as assets/compare.js makes them."""
-    lines: list[str] | None = None
-    for since, edits in history:
-        if since <= step:
-            old, lines = lines or [], None if edits is None else list(lines or [])
-            for at, gone, come in reversed(edits or []):
-                assert lines is not None and at + gone <= len(old)
-                lines[at : at + gone] = come
-    return lines
+    assert set(first) == changing
+    for path, lines in first.items():
+        text = differences.text_of(STEPS[0], path)
+        assert lines == (None if text is None else text.splitlines()), path
 
 
 @pytest.mark.xdist_group("compared")

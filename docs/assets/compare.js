@@ -1,7 +1,7 @@
-// The page that compares the steps. It holds every version of every file that changes; this
-// draws the difference of the two steps that are chosen, unified or side by side. The choice
-// is in the address (?view=side#3-5), so that a link shows what its sender saw; behind a slash
-// the address may name a file (#3-5/backend/numeneon/asgi.py).
+// The page that compares the steps. It holds the diffs of neighbours; this draws the difference
+// of the two steps that are chosen, unified or side by side. The choice is in the address
+// (?view=side#3-5), so that a link shows what its sender saw; behind a slash the address may
+// name a file (#3-5/backend/numeneon/asgi.py).
 (() => {
   "use strict";
 
@@ -17,22 +17,46 @@
 
   // Versions
 
-  // The lines of a file after a step, null if there is no such file then. A version is made
-  // of the one before by edits, the last one first: those before it keep their places.
-  const linesAt = (history, step) => {
-    let lines = null;
-    for (const [since, edits] of history) {
-      if (since > step) break;
-      if (edits === null) {
-        lines = null;
-        continue;
+  // The lines that a file has after the hunks of a unified diff.
+  const patched = (lines, diff) => {
+    const made = [];
+    let place = 0;
+    for (const line of diff) {
+      const start = /^@@ -(\d+)(?:,(\d+))?/.exec(line);
+      if (start) {
+        // Lines are counted from 1; where none goes, the number is the line before.
+        const first = Number(start[1]) - (start[2] === "0" ? 0 : 1);
+        made.push(...lines.slice(place, first));
+        place = first;
+      } else {
+        if (line[0] !== "+") place++;
+        if (line[0] !== "-") made.push(line.slice(1));
       }
-      const made = [...(lines ?? [])];
-      for (const [at, gone, come] of [...edits].reverse()) made.splice(at, gone, ...come);
-      lines = made;
     }
-    return lines;
+    return made.concat(lines.slice(place));
   };
+
+  // The files of all steps: {path, isTest, versions}. A version is [step, lines] for each step
+  // that changes the file; the lines are null where there is no such file.
+  const filesOf = (page, data) => {
+    const first = data.steps[0][0];
+    const files = new Map(data.files.map(([path, isTest, lines]) =>
+      [path, { path, isTest, versions: [[first, lines]] }]));
+    for (const pair of page.querySelectorAll(".pair")) {
+      const step = Number(pair.id.split("-")[1]);
+      for (const block of pair.querySelectorAll("pre code")) {
+        const [old, now, ...diff] = block.textContent.replace(/\n$/, "").split("\n");
+        const deleted = now === "+++ /dev/null";
+        const { versions } = files.get((deleted ? old : now).slice("+++ b/".length));
+        const lines = versions.at(-1)[1] ?? [];
+        versions.push([step, deleted ? null : patched(lines, diff)]);
+      }
+    }
+    return [...files.values()];
+  };
+
+  const linesAt = (versions, step) =>
+    versions.findLast(([since]) => since <= step)[1];
 
   // Differences
 
@@ -100,10 +124,10 @@
   };
 
   // The files that differ between two steps: {path, isTest, kind, added, removed, lines}.
-  const changesOf = (data, a, b) => {
+  const changesOf = (files, a, b) => {
     const found = [];
-    for (const [path, isTest, history] of data.files) {
-      const [old, now] = [linesAt(history, a), linesAt(history, b)];
+    for (const { path, isTest, versions } of files) {
+      const [old, now] = [linesAt(versions, a), linesAt(versions, b)];
       if (old === now || (old && now && old.join("\n") === now.join("\n"))) continue;
       const script = scriptOf(old ?? [], now ?? []);
       const count = (sign) => script.filter((entry) => entry[0] === sign).length;
@@ -278,8 +302,10 @@
   class Comparison {
     constructor(page) {
       this.page = page;
-      this.data = JSON.parse(page.querySelector("script").textContent);
-      this.numbers = this.data.steps.map(([number]) => number);
+      const data = JSON.parse(page.querySelector("script").textContent);
+      this.steps = data.steps;
+      this.numbers = data.steps.map(([number]) => number);
+      this.files = filesOf(page, data);
       this.view = new URL(location.href).searchParams.get("view") === "side" ? "side" : "unified";
       this.choice = make("div", "", "choice");
       this.drawn = make("div", "", "drawn");
@@ -328,8 +354,8 @@
 
     draw() {
       const [a, b] = this.pair;
-      const changes = changesOf(this.data, a, b);
-      const steps = this.data.steps;
+      const changes = changesOf(this.files, a, b);
+      const steps = this.steps;
       const focused = document.activeElement?.name;
       this.choice.replaceChildren(
         chooserOf("from", "From step", steps.slice(0, -1), a, (number) => this.choose(0, number)),

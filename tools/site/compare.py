@@ -1,29 +1,24 @@
-"""Makes the page that compares the steps: the neighbours' diffs, and what any pair needs.
+"""Makes the page that compares the steps: what changes from each step to the next.
 
-The page holds every version of every file that ever changes, as edits of the version before.
-assets/compare.js draws the difference of any two steps from that; without it the neighbours'
-diffs are there to be unfolded.
+The neighbours' diffs are there to be unfolded. Where scripts run, assets/compare.js makes every
+version of every file out of them, and draws the difference of any two steps.
 """
 
 from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, pairwise
 from typing import Any
 
 import course
 from course import Step
-from course.files import files_of
 from tools.site import differences
 from tools.site.blocks import counts
 from tools.site.differences import Change
 from tools.site.listings import Page
 from tools.site.pages import Directive
-
-# One edit of a version: from which line on how many lines go, and which come.
-Edit = tuple[int, int, list[str]]
 
 
 def anchor(a: Step, b: Step) -> str:
@@ -33,7 +28,7 @@ def anchor(a: Step, b: Step) -> str:
 
 def compare(directive: Directive, page: Page) -> list[str]:
     """All differences between steps, as HTML."""
-    data = json.dumps(versions(course.steps()), separators=(",", ":"), ensure_ascii=False)
+    data = json.dumps(beginnings(course.steps()), separators=(",", ":"), ensure_ascii=False)
     # In a script, `<` could end it: JSON can say the same letter otherwise.
     data = data.replace("<", "\\u003c")
     return [
@@ -46,50 +41,24 @@ def compare(directive: Directive, page: Page) -> list[str]:
     ]
 
 
-def versions(steps: Sequence[Step]) -> dict[str, Any]:
-    """The steps, and for each file that differs between two of them its versions.
+def beginnings(steps: Sequence[Step]) -> dict[str, Any]:
+    """What the diffs begin with: `{"steps": [[number, title]...], "files": [[path, is_test,
+    lines]...]}`.
 
-    `{"steps": [[number, title]...], "files": [[path, is_test, [[number, edits]...]]...]}`:
-    from the step of that number on the file is what the edits make of the version before,
-    which is empty at first; edits that are null say that there is no such file.
+    The files are those that any two neighbours differ in, tests last, and their lines those
+    after the first step: null if there is no such file yet.
     """
-    names = sorted({path for step in steps for path in files_of(step.folder)})
-    names.sort(key=differences.is_test)
-    histories = {
-        path: _history(path, steps) for path in names if not differences.is_readme(path)
-    }
+    pairs = pairwise(steps)
+    changed = {change.path for a, b in pairs for change in differences.changes(a, b)}
+    paths = sorted(changed, key=lambda path: (differences.is_test(path), path))
+    first = {path: differences.text_of(steps[0], path) for path in paths}
     return {
         "steps": [[step.number, step.title] for step in steps],
         "files": [
-            [path, differences.is_test(path), history]
-            for path, history in histories.items()
-            if len(history) > 1
+            [path, differences.is_test(path), None if text is None else text.splitlines()]
+            for path, text in first.items()
         ],
     }
-
-
-def _history(path: str, steps: Sequence[Step]) -> list[tuple[int, list[Edit] | None]]:
-    """The steps at which a file becomes another one; the first step counts always."""
-    texts = [differences.text_of(step, path) for step in steps]
-    found: list[tuple[int, list[Edit] | None]] = []
-    for step, before, text in zip(steps, [None, *texts], texts, strict=False):
-        if not found or before != text:
-            found.append((step.number, _edits(before, text)))
-    return found
-
-
-def _edits(before: str | None, after: str | None) -> list[Edit] | None:
-    if after is None:
-        return None
-    change = Change("", before, after)
-    return [
-        (
-            hunk.old_first,
-            hunk.old_last - hunk.old_first,
-            change.new[hunk.first : hunk.last],
-        )
-        for hunk in change.hunks
-    ]
 
 
 def _pair(a: Step, b: Step) -> Iterator[str]:
@@ -117,18 +86,20 @@ def _file(change: Change) -> Iterator[str]:
 
 
 def _unified(change: Change) -> str:
-    """The diff of one file, as `git apply` reads it; one element for each changed line only:
-    a page of many elements takes the generators seconds."""
+    """The diff of one file, as `git apply` reads it.
+
+    Neighbouring lines of one kind are one element: a page of many elements is large, and takes
+    the generators seconds.
+    """
     old = f"a/{change.path}" if change.before is not None else "/dev/null"
     new = f"b/{change.path}" if change.after is not None else "/dev/null"
-    head = [f"--- {old}", f"+++ {new}"]
-    return "".join(f"{_line(line)}\n" for line in [*head, *change.unified()])
+    heading = _marked("gh", [f"--- {old}", f"+++ {new}"])
+    kinds = {"+": "gi", "-": "gd", "@": "gu"}
+    runs = groupby(change.unified(), key=lambda line: kinds.get(line[:1]))
+    return heading + "".join(_marked(kind, lines) for kind, lines in runs)
 
 
-def _line(line: str) -> str:
-    """A line in the classes that highlighted diffs have everywhere else."""
-    kind = {"+": "gi", "-": "gd", "@": "gu"}.get(line[:1])
-    if line.startswith(("--- ", "+++ ")):
-        kind = "gh"
-    text = html.escape(line, quote=False)
+def _marked(kind: str | None, lines: Iterable[str]) -> str:
+    """Lines in the class that highlighted diffs have everywhere else, if they have one."""
+    text = html.escape("".join(f"{line}\n" for line in lines), quote=False)
     return f'<span class="{kind}">{text}</span>' if kind else text
