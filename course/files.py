@@ -65,10 +65,13 @@ def files_of(root: Path, *, databases: bool = False) -> list[str]:
             for name in inside
             if name not in links and not is_environment(os.path.join(folder, name))
         )
+        # By text: a Path for each file takes longer than the walk.
+        inside_root = os.path.relpath(folder, root).replace(os.sep, "/")
+        prefix = "" if inside_root == "." else f"{inside_root}/"
         for name in [*names, *links]:
             if _SKIPPED_FILES.search(name) or (DATABASE.search(name) and not databases):
                 continue
-            found.append(Path(folder, name).relative_to(root).as_posix())
+            found.append(prefix + name)
     return sorted(found)
 
 

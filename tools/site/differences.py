@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,18 +93,18 @@ def before(step: Step) -> Step | None:
 
 def text_of(step: Step, path: str) -> str | None:
     """A file of a step, None if it has none of that path."""
-    file = step.folder / path
+    file = f"{step.folder}/{path}"
     try:
-        status = file.stat()
+        status = os.stat(file)
         return _read(file, status.st_mtime_ns, status.st_size)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError):
         return None
 
 
 @functools.lru_cache(maxsize=4096)
-def _read(file: Path, changed: int, size: int) -> str:
+def _read(file: str, changed: int, size: int) -> str:
     """A file's text, read again once it has changed: a site is built many times a day."""
-    return file.read_text("utf-8")
+    return Path(file).read_text("utf-8")
 
 
 def changes(a: Step, b: Step) -> tuple[Change, ...]:
