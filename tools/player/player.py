@@ -44,9 +44,10 @@ LOG_SECONDS = 10.0
 PROMPT = "$ "
 _KEPT_LINES = 40
 # A block with `>>>` is what doctest compares, line by line; it prints what differs.
+# It ends at the first line that differs: those after it mostly follow from that one.
 _DOCTEST = (
     "import doctest; found = doctest.testfile('{}', module_relative=False, "
-    "optionflags=doctest.ELLIPSIS); raise SystemExit(bool(found.failed))"
+    "optionflags=doctest.ELLIPSIS | doctest.FAIL_FAST); raise SystemExit(bool(found.failed))"
 )
 
 

@@ -50,7 +50,7 @@ def beginnings(steps: Sequence[Step]) -> dict[str, Any]:
     """
     pairs = pairwise(steps)
     changed = {change.path for a, b in pairs for change in differences.changes(a, b)}
-    paths = sorted(changed, key=lambda path: (differences.is_test(path), path))
+    paths = sorted(changed, key=_place)
     first = {path: differences.text_of(steps[0], path) for path in paths}
     return {
         "steps": [[step.number, step.title] for step in steps],
@@ -59,6 +59,11 @@ def beginnings(steps: Sequence[Step]) -> dict[str, Any]:
             for path, text in first.items()
         ],
     }
+
+
+def _place(path: str) -> tuple[bool, str, str]:
+    """Tests come last, and the files of one folder together."""
+    return differences.is_test(path), path.rpartition("/")[0], path
 
 
 def _pair(a: Step, b: Step) -> Iterator[str]:
