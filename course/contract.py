@@ -12,6 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 SOCKET_PATH = "/ws/notifications/"
+# The pages that a browser can open: from step 0 on, and from part two on.
+DEMO_PATH = "/demo/"
+CLIENT_PATH = "/app/"
 # How an access token may travel to the socket, the safest way first: as the second of two
 # offered subprotocols, or as `?token=` in the address.
 TOKEN_WAYS = ("subprotocol", "query")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -12,11 +11,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from websockets.sync.client import connect
 
 from course.processes import listening, wait_until
 from tests.small import read_tree
@@ -79,26 +78,32 @@ def project(tmp_path: Path) -> Path:
 
 
 @POSIX
-def test_printed_logins_and_socket_work(scratch: Path, project: Path) -> None:
-    """Alice can log in as printed, and the console line's socket greets her."""
+def test_printed_logins_and_page_work(scratch: Path, project: Path) -> None:
+    """Alice can log in as printed, and the page that is named is there."""
     before = read_tree(project)
     started = Started(scratch, "mine", "--project", str(project))
-    said = started.until("new WebSocket")
-    address, tokens = re.search(r'WebSocket\("([^"]+)", (\[[^\]]+\])', said).groups()  # type: ignore[union-attr]
+    said = started.until("Its log:")
+    page = re.search(r"browser +(http://127\.0\.0\.1:(\d+)/demo/)", said)
+    login = re.search(r"(alice@example.com) +password (demo-\w+)", said)
+    assert page and login
 
-    with connect(
-        address,
-        subprotocols=json.loads(tokens),
-        origin=re.search(r"http://[\d.:]+", said)[0],  # type: ignore[index, arg-type]
-    ) as opened:
-        greeting = json.loads(opened.recv(timeout=10))
+    assert run.access_token(int(page[2]), *login.groups())
+    with urllib.request.urlopen(page[1], timeout=10) as answer:
+        assert "new WebSocket" in answer.read().decode()
 
     assert started.stop() == 0
-    assert greeting["message"] == "Connected as alice"
-    assert "alice@example.com   password demo-" in said
-    assert "bob@example.com   password demo-" in said
+    assert re.search(r"bob@example.com +password demo-", said)
     assert read_tree(project) == before
     assert not list(scratch.glob("numeneon-run-*"))
+
+
+@POSIX
+def test_client_of_part_two_is_named(scratch: Path) -> None:
+    """From step 7 on there is a better page than the demo."""
+    started = Started(scratch, "final")
+
+    assert "/app/" in started.until("Its log:")
+    assert started.stop() == 0
 
 
 @POSIX

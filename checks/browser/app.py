@@ -14,9 +14,8 @@ from checks.harness.client import shorten
 from checks.harness.harness import Harness
 from checks.harness.people import Person
 from checks.harness.servers import LOCAL, Server
-from course.contract import GREETING, PING, PONG
+from course.contract import CLIENT_PATH, GREETING, PING, PONG
 
-PATH = "/app/"
 MODULE = "notifications.js"
 _STAGE = Path(__file__).with_name("stage.js")
 _SECONDS = 6.0
@@ -61,9 +60,9 @@ class App:
     def open(self) -> None:
         """Show the page. Raises NotYet if it does not load."""
         try:
-            self.window.open(self.address + PATH)
+            self.window.open(self.address + CLIENT_PATH)
         except PageError as error:
-            raise self.news(str(error), expected=f"{PATH} loads") from error
+            raise self.news(str(error), expected=f"{CLIENT_PATH} loads") from error
         self._wait_for_modules()
 
     def _wait_for_modules(self) -> None:

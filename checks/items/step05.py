@@ -28,7 +28,7 @@ from checks.harness.servers import Server, daphne, need, runserver
 from checks.harness.subprotocols import expect_name_chosen
 from checks.harness.together import Arrival, arrivals
 from checks.items import Checklist
-from course.contract import NOT_AUTHENTICATED, SOCKET_PATH, is_greeting
+from course.contract import DEMO_PATH, NOT_AUTHENTICATED, SOCKET_PATH, is_greeting
 
 checklist = Checklist(
     __name__,
@@ -46,13 +46,13 @@ _NOT_SET_UP = re.compile(r"AppRegistryNotReady|settings are not configured|Synch
 # How long a refusal may take. Seconds.
 _REFUSAL = 5.0
 _WINDOWS = 6  # of each of two people, opened at one moment
-_DEMO = "/demo/"
 _SCRIPT = re.compile(r"""<script[^>]*\ssrc=["']?([^"'\s>]+)""")
 # What a page may take its socket from without naming it: another server, another module.
 _FROM_ELSEWHERE = re.compile(r"""<script[^>]*\ssrc=["']?(https?:)?//|\bimport\b""")
 _HOW_TO_SEE_IT = (
     "No browser is started here; look for yourself, in a minute. Start runserver, and sign in "
-    f"at {_DEMO} as bob. Save asgi.py: the line `Socket:` says `closed with 1006, next try in`, "
+    f"at {DEMO_PATH} as bob. Save asgi.py: the line `Socket:` says "
+    "`closed with 1006, next try in`, "
     "then `open`. Stop the server with Ctrl-C and start it again: the line says `closed with "
     "4401, please sign in again`, and stays."
 )
@@ -416,16 +416,16 @@ def runserver_greets_too(harness: Harness) -> None:
 def demo_page_comes_back(harness: Harness) -> None:
     """The demo page shows a message without a reload, and connects again after a restart."""
     server = runserver(harness)
-    page = server.ask("GET", _DEMO)
+    page = server.ask("GET", DEMO_PATH)
     if page.status == 404:
         raise LeftOut(
-            f"this project has no page {_DEMO}: try the same with its own front end"
+            f"this project has no page {DEMO_PATH}: try the same with its own front end"
         )
     script = _script_of(server, str(need(page, 200).body))
     if "WebSocket" not in script and not _FROM_ELSEWHERE.search(script):
         template = next(harness.project.backend.rglob("demo.html"), None)
         raise NotYet(
-            f"the page {_DEMO} never mentions WebSocket",
+            f"the page {DEMO_PATH} never mentions WebSocket",
             expected="a script that opens a socket once somebody has signed in",
             look_at=Place(harness.project.relative(template)) if template else None,
             todo="add listen() and the line that calls it, Change 1",
@@ -438,7 +438,7 @@ def _script_of(server: Server, page: str) -> str:
     texts = [page]
     for path in _SCRIPT.findall(page):
         if "//" not in path:
-            texts.append(str(server.ask("GET", urljoin(_DEMO, path)).body))
+            texts.append(str(server.ask("GET", urljoin(DEMO_PATH, path)).body))
     return "\n".join(texts)
 
 

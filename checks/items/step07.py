@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from checks.browser import app as pages
-from checks.browser.app import PATH, App, place_of_module
+from checks.browser.app import App, place_of_module
 from checks.browser.window import Reply
 from checks.errors import NotYet
 from checks.explain import place_of_consumer
@@ -22,6 +22,7 @@ from checks.items import Checklist
 from checks.render.production import HOSTNAME, PROXY_HEADERS, production
 from course import processes
 from course.contract import (
+    CLIENT_PATH,
     CLOSE_CODES,
     NOT_AUTHENTICATED,
     PING,
@@ -80,11 +81,11 @@ def _person(harness: Harness, name: str) -> Person:
 def page_is_served(harness: Harness) -> None:
     """`/app/` is served with all that it loads, and its scripts run without an error."""
     page = pages.app(harness, runserver(harness))
-    need(runserver(harness).ask("GET", PATH), 200)
+    need(runserver(harness).ask("GET", CLIENT_PATH), 200)
     page.open()
     if page.window.failures or page.window.errors:
         raise page.news(
-            f"{PATH} has loaded, and not all is well",
+            f"{CLIENT_PATH} has loaded, and not all is well",
             expected="each file that the page loads is answered with 200, and no script stops",
             todo="put the files of this step in place with `python3 tutorial.py give`, and "
             "add the app to INSTALLED_APPS",
@@ -472,11 +473,11 @@ def production_serves_the_page(harness: Harness) -> None:
     page.open()
     if window.failures or window.errors:
         raise page.news(
-            f"{PATH} has loaded, and not all is well",
+            f"{CLIENT_PATH} has loaded, and not all is well",
             expected="each file that the page loads is answered with 200, and no script stops",
         )
     for path, answer in served:
-        if path != PATH and not _is_safe_to_keep(answer):
+        if path != CLIENT_PATH and not _is_safe_to_keep(answer):
             raise _stale(harness, path, answer)
 
 

@@ -71,7 +71,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
             backend.manage("migrate", "--verbosity", "0")
             known = password if seed(backend, password) else None
             with served(backend, arguments.port, known) as (server, port):
-                say(*greeting(backend, port, known))
+                say(*greeting(port, known))
                 status = server.wait()
         raise Stop(
             f"The server stopped by itself (exit status {status}); its output is above.",
@@ -89,7 +89,6 @@ class ScratchBackend:
     folder: Path
     python: Path
     environment: dict[str, str]
-    has_sockets: bool
 
     def command(self, *arguments: str) -> list[str]:
         return [str(self.python), "manage.py", *arguments]
@@ -136,11 +135,7 @@ def scratch(folder: Path, python: str | None) -> Iterator[ScratchBackend]:
             settings=found.settings_module, database=str(top / "db.sqlite3")
         )
         inside.joinpath(f"{SETTINGS}.py").write_text(overlay, "utf-8")
-        asgi = inside.joinpath(*found.asgi.partition(":")[0].split(".")).with_suffix(".py")
-        sockets = asgi.is_file() and "websocket" in asgi.read_text(
-            "utf-8", errors="replace"
-        )
-        yield ScratchBackend(inside, found.python, environment(), sockets)
+        yield ScratchBackend(inside, found.python, environment())
 
 
 def environment() -> dict[str, str]:
@@ -228,10 +223,15 @@ def comes_up(server: subprocess.Popen[bytes], port: int, password: str | None) -
     return server.poll() is None
 
 
-def greeting(backend: ScratchBackend, port: int, password: str | None) -> list[str]:
-    """How to use the server that runs: address, logins, and a socket where there is one."""
+def greeting(port: int, password: str | None) -> list[str]:
+    """How to use the server that runs: its address, the logins, and its page."""
     address = paint(f"Running at http://127.0.0.1:{port}/", "bold", colour=has_colour())
     lines = ["", address, ""]
+    if page := page_of(port):
+        lines += [
+            f"  browser  http://127.0.0.1:{port}{page}  (each user in a private window)",
+            "",
+        ]
     if password:
         lines += [f"  {person}   password {password}" for person in PEOPLE]
         lines += [
@@ -239,25 +239,13 @@ def greeting(backend: ScratchBackend, port: int, password: str | None) -> list[s
             f"  log in   POST http://127.0.0.1:{port}/api/auth/login/",
             '           {"email": "' + PEOPLE[0] + '", "password": "' + password + '"}',
         ]
-        token = access_token(port, PEOPLE[0], password)
-        if backend.has_sockets and token and socket_greets(port, token):
-            lines += [
-                "",
-                f"  alice's socket: open http://127.0.0.1:{port}/ and paste this into its console",
-                "",
-                console_line(port, token),
-            ]
     return [*lines, "", "Ctrl-C stops it. Its log:", ""]
 
 
-def console_line(port: int, token: str) -> str:
-    """JavaScript that opens the socket and prints what arrives."""
-    address = contract.address_of(f"ws://127.0.0.1:{port}", token)
-    offered = json.dumps(contract.subprotocols_of(token))
-    return (
-        f'socket = new WebSocket("{address}", {offered}); '
-        "socket.onmessage = (event) => console.log(event.data)"
-    )
+def page_of(port: int) -> str | None:
+    """The path of the newest page for browsers that the server has; None if it has none."""
+    pages = (contract.CLIENT_PATH, contract.DEMO_PATH)
+    return next((path for path in pages if _request(port, "GET", path)), None)
 
 
 def access_token(port: int, email: str, password: str) -> str | None:
@@ -270,19 +258,6 @@ def access_token(port: int, email: str, password: str) -> str | None:
         return str(json.loads(answer)["access"])
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def socket_greets(port: int, token: str) -> bool:
-    """Whether the notification socket opens with this token: from step 05 on it does."""
-    from checks.harness.client import Socket
-
-    with Socket.open(
-        contract.address_of(f"ws://127.0.0.1:{port}", token),
-        origin=f"http://127.0.0.1:{port}",
-        subprotocols=contract.subprotocols_of(token),
-        patience=5,
-    ) as socket:
-        return contract.is_greeting(socket.receive(5))
 
 
 def choose_port(wanted: int | None) -> int:
@@ -317,11 +292,12 @@ def _folder(home: Home, which: str, project: str | None) -> Path:
 
 
 def _request(port: int, method: str, path: str, body: str | None = None) -> bytes | None:
-    """The body of an HTTP answer, whatever its status; None if there was no answer."""
+    """The body of an HTTP answer; None if there was none, or its status says that it failed."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request(method, path, body, {"Content-Type": "application/json"})
-        return connection.getresponse().read()
+        answer = connection.getresponse()
+        return answer.read() if answer.status < 400 else None
     except (OSError, http.client.HTTPException):
         return None
     finally:
