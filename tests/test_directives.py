@@ -487,6 +487,15 @@ def test_shown_edits_are_applied() -> None:
     assert applied(Change("f", None, NEW), [(0, 3), (4, 9)]) == NEW
 
 
+def test_added_functions_are_below_the_one_that_grew() -> None:
+    """Each `}` of JavaScript ends its own function: the new function is new as a whole."""
+    change = Change("f.js", "f() {\n a\n}\n", "f() {\n b\n}\n\ng() {\n c\n}\n")
+
+    assert applied(change, [(0, 3)]) == "f() {\n b\n}\n\n"
+    assert applied(change, [(4, 7)]) == "f() {\n a\n}\n\ng() {\n c\n}\n"
+    assert applied(change, [(0, 3), (4, 7)]) == change.after
+
+
 def test_unshown_lines_are_named() -> None:
     """Added lines, and lines that go without anything in their place."""
     change = Change("f", OLD, NEW)

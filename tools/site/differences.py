@@ -81,8 +81,25 @@ def is_readme(path: str) -> bool:
 def hunks(old: Sequence[str], new: Sequence[str]) -> tuple[Hunk, ...]:
     """The places where two texts differ."""
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    return tuple(
+    found = (
         Hunk(a, b, c, d) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"
+    )
+    return tuple(part for hunk in found for part in _at_its_own_end(hunk, new))
+
+
+def _at_its_own_end(hunk: Hunk, new: Sequence[str]) -> tuple[Hunk, ...]:
+    """A change inside a function of JavaScript, apart from the functions added below it.
+
+    difflib takes the last `}` for the one that was there, and not that of the function.
+    """
+    lines = new[hunk.first : hunk.last]
+    if hunk.old_first == hunk.old_last or "}" not in lines or new[hunk.last :][:1] != ["}"]:
+        return (hunk,)
+    end = hunk.first + lines.index("}")
+    below = hunk.old_last + 1
+    return (
+        Hunk(hunk.old_first, hunk.old_last, hunk.first, end),
+        Hunk(below, below, end + 1, hunk.last + 1),
     )
 
 
