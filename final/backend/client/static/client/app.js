@@ -47,11 +47,11 @@ const notifications = notificationSocket({
     if (state === "refused") signOut();
     if (state === "open") {
       showProblem("");
-      // What was read on another device has no number, so it is not sent again.
+      // notifications_read has no number, so a missed one is not sent again.
       await showNotifications();
     }
   }),
-  // Events may have been missed; the lists have their effects.
+  // Events may have been missed: fetch all lists.
   onGap: attempt(() => showHome()),
   onEvent: attempt(async ({ type, data }) => {
     if (type === "notifications_read") showUnread(data.unread);

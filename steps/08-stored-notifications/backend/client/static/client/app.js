@@ -47,7 +47,7 @@ const notifications = notificationSocket({
     if (state === "refused") signOut();
     if (state === "open") {
       showProblem("");
-      // Events may have been missed before this moment; the lists have their effects.
+      // Events may have been missed before this moment: fetch all lists.
       await showHome();
     }
   }),
