@@ -209,7 +209,7 @@ class _Run:
                 begun[free.id] = _Attempt(free, harness, end, self._secrets)
 
     def _free(self, begun: Mapping[str, _Attempt]) -> list[Item]:
-        """The items with a server of their own that nothing stands in the way of any more."""
+        """The items with a server of their own that nothing blocks any more."""
         judged = {result.id for result in self.results}
         return [
             item

@@ -115,7 +115,7 @@ def test_exit_status_comes_through(checkout: Path, tmp_path: Path) -> None:
     done = start(checkout, "steps", "--project", "nowhere", cwd=tmp_path)
 
     assert done.returncode == 2
-    assert "There is no folder" in done.stderr
+    assert "does not exist. Name an existing one" in done.stderr
 
 
 @POSIX

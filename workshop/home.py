@@ -125,7 +125,7 @@ class Home:
             return self.workspace
         folder = Path(named).expanduser().absolute()
         if not folder.exists():
-            raise UsageError(f"There is no folder {folder}. Name an existing one.")
+            raise UsageError(f"The folder {folder} does not exist. Name an existing one.")
         if not folder.is_dir():
             raise UsageError(f"{folder} is a file. Name the folder that holds the project.")
         return folder

@@ -143,7 +143,7 @@ def find(root: Path, python: str | None = None) -> Project:
     root = root.absolute()
     if not root.is_dir():
         raise NotYet(
-            f"there is no folder {root}",
+            f"the folder {root} does not exist",
             expected="a folder with a Django project in it",
             todo="give the project's folder with --project",
         )

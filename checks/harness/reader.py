@@ -97,7 +97,7 @@ class Reader:
         elif kind == RESUMED:
             self._resuming = False
             if frame.get("recovered") is not True:
-                raise self.news(f"it was answered {shorten(frame)}", "recovered: true")
+                raise self.news(f"it was answered with {shorten(frame)}", "recovered: true")
         elif kind in STORED_EVENTS:
             self._show(frame)
 

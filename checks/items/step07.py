@@ -85,7 +85,7 @@ def page_is_served(harness: Harness) -> None:
     page.open()
     if page.window.failures or page.window.errors:
         raise page.news(
-            f"{CLIENT_PATH} has loaded, and not all is well",
+            f"{CLIENT_PATH} has loaded, but with errors",
             expected="each file that the page loads is answered with 200, and no script stops",
             todo="put the files of this step in place with `python3 tutorial.py give`, and "
             "add the app to INSTALLED_APPS",
@@ -155,7 +155,7 @@ def page_comes_back(harness: Harness) -> None:
         raise page.news(
             f"while the server was down for {_OUTAGE // 60} minutes, the page tried "
             f"{len(tried)} times, the last time after {tried[-1]:.0f} s",
-            expected=f"it never gives up: an attempt each {_LONGEST_DELAY} s at least",
+            expected=f"it never gives up: at least one attempt every {_LONGEST_DELAY} s",
         )
 
 
@@ -227,7 +227,7 @@ def _expect_backoff(harness: Harness, tried: list[float], when: str) -> None:
             "starts again is not flooded",
             look_at=place,
             todo=when
-            and "begin again once a frame has arrived: a socket that opens may be refused",
+            and "reset the delay when a frame arrives: a socket that opens may still be refused",
         )
     if max(late) < _SPREAD * min(late):
         raise NotYet(
@@ -274,7 +274,7 @@ def refusal_is_final(harness: Harness) -> None:
             raise page.news(
                 f"the server refused the socket with {code}, and within "
                 f"{_AFTERWARDS // 60} minutes the page tried {tries - 1} more times",
-                expected=f"no more tries: {_meaning(code)}, and would be refused again",
+                expected=f"no more tries: {_meaning(code)}, so the next one would be refused too",
             )
     page.server_is("up")
     _sign_in_again(page, harness)
@@ -282,7 +282,7 @@ def refusal_is_final(harness: Harness) -> None:
 
 
 def _expect_end_at_sign_out(page: App) -> None:
-    """Who signs out has no open socket any more, and gets none."""
+    """After a sign-out the page has no open socket, and opens none."""
     page.advance(1)
     before = len(page.attempts)
     page.sign_out()
@@ -387,7 +387,7 @@ def _shows(where: str, text: str) -> str:
 
 @item("client.ping", needs=["client.page"], events=[PONG])
 def ping_is_answered(harness: Harness) -> None:
-    """The server answers `{"type": "ping"}` with `{"type": "pong"}`, other JSON with nothing."""
+    """The server answers `{"type": "ping"}` with `{"type": "pong"}`, and ignores other JSON."""
     server = daphne(harness)
     alice = signed_up(harness, server, "alice")
     with server.socket(alice.access) as socket:
@@ -434,7 +434,7 @@ def _expect_no_other(page: App) -> None:
         raise page.news(
             f"the page left a dead socket and connected again; a browser closes the dead one a "
             f"minute later, and the page then made {more} more",
-            expected="a socket that was left changes nothing any more",
+            expected="an abandoned socket changes nothing",
             todo="remove the handlers of a socket before you close it",
         )
 
@@ -473,7 +473,7 @@ def production_serves_the_page(harness: Harness) -> None:
     page.open()
     if window.failures or window.errors:
         raise page.news(
-            f"{CLIENT_PATH} has loaded, and not all is well",
+            f"{CLIENT_PATH} has loaded, but with errors",
             expected="each file that the page loads is answered with 200, and no script stops",
         )
     for path, answer in served:
@@ -541,7 +541,7 @@ def _served(harness: Harness) -> Server:
 
 @item("client.events", needs=["client.connects"])
 def two_windows_hear_each_other(harness: Harness) -> None:
-    """Two windows show each other's friend requests, acceptances, messages and posts at once."""
+    """Two windows show each other's friend requests, acceptances, messages and posts live."""
     dora, emil = _two_windows(harness)
     for deed in (_ask, _accept, _write, _publish):
         other, text = deed(dora, emil)

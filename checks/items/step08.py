@@ -208,7 +208,7 @@ _NEWEST_FIRST = "the newest first: new_post, then new_message, then friend_reque
 
 @item("stored.private", needs=["stored.listed"])
 def list_is_ones_own(harness: Harness) -> None:
-    """A user's list holds that user's notifications only, and without a token there is none."""
+    """A user's list holds only that user's notifications, and nobody gets it without a token."""
     stage = stage_of(harness)
     alice, bob, eve = people(stage, "ada", "bea", "eve")
     [secret] = messages(stage, alice, bob, 1)
@@ -223,7 +223,7 @@ def list_is_ones_own(harness: Harness) -> None:
     for path in (LIST, f"{LIST}?user={bob.id}"):
         answer = stage.server.ask("GET", path)
         if answer.status not in (401, 403):
-            raise unexpected(stage.harness, answer, "401: there is no token")
+            raise unexpected(stage.harness, answer, "401: the request has no token")
 
 
 # All or nothing
@@ -281,7 +281,7 @@ def _cases(stage: Stage) -> list[Case]:
 
 @item("stored.together", needs=["stored.private"])
 def cause_and_row_are_one(harness: Harness) -> None:
-    """What happened and its notifications are saved together, or neither is."""
+    """A change and its notifications are saved together, or neither is."""
     stage = stage_of(harness)
     for case in _cases(stage):
         for number in range(1, _MOST_WRITES):
@@ -475,7 +475,7 @@ def _all_rows(stage: Stage, person: Person, query: str = "") -> list[dict[str, A
 
 @item("stored.mark-seen", needs=["stored.mark-one"])
 def what_was_seen_is_marked(harness: Harness) -> None:
-    """Marking all as read leaves what arrived after the newest one that was seen."""
+    """Marking all as read leaves out what arrived after the newest one that was seen."""
     stage = stage_of(harness)
     alice, bob = people(stage, "arno", "bibi")
     _, seen, later = messages(stage, alice, bob, 3)
@@ -486,7 +486,7 @@ def what_was_seen_is_marked(harness: Harness) -> None:
     path = f"{LIST}read/"
     nothing = stage.server.ask("POST", path, body={}, token=bob.access)
     if nothing.status != 400 or unread_ids(listed(stage, bob)) != [later]:
-        raise unexpected(harness, nothing, "400: nobody knows what was seen")
+        raise unexpected(harness, nothing, "400: the request does not say what was seen")
 
 
 @item("stored.mark-own", needs=["stored.mark-seen"])
@@ -573,7 +573,7 @@ _EACH = ["stored.cursor", "stored.mark-seen", "stored.unread-count"]
 
 @item("stored.indexes", needs=_EACH)
 def requests_stay_cheap(harness: Harness) -> None:
-    """What a request costs does not grow with the notifications that are already there."""
+    """The cost of a request does not grow with the number of stored notifications."""
     stage = stage_of(harness)
     alice, bob = people(stage, "ari", "bao")
     for number in range(_PAGE + 2):
@@ -628,8 +628,8 @@ def old_ones_are_pruned(harness: Harness) -> None:
     left = ids_of(listed(stage, bob))
     if left != [new, six_days]:
         raise NotYet(
-            f"bob had a notification of 8 days, one of 6 and a new one; left are {len(left)}",
-            expected="the one of 6 days and the new one",
+            f"bob had notifications 8, 6 and 0 days old; after pruning he has {len(left)}",
+            expected="the two that are 6 and 0 days old",
             look_at=_place_of_command(harness),
         )
 
@@ -645,9 +645,9 @@ def newest_of_each_user_stay(harness: Harness) -> None:
     left = [ids_of(listed(stage, person)) for person in (bob, carol)]
     if left != [mine[:1:-1], theirs[::-1]]:
         raise NotYet(
-            f"of 5 notifications of one user {len(left[0])} are left, of 2 of another "
+            f"one user had 5 notifications and has {len(left[0])}, another had 2 and has "
             f"{len(left[1])}: {left}",
-            expected=f"the newest three, {mine[:1:-1]}, and both of the other",
+            expected=f"the newest three, {mine[:1:-1]}, and both of the other user",
             look_at=_place_of_command(harness),
         )
 

@@ -124,7 +124,7 @@ def writers_do_not_collide(harness: Harness) -> None:
         for reader, socket in zip(readers, (first, second), strict=True):
             # In any order: two requests that have committed may send in either.
             events = sorted(_events(socket, count), key=lambda event: event.get("seq") or 0)
-            when = f"three authors posted at the same moment; of {reader.username}"
+            when = f"three authors posted at the same moment; for {reader.username}"
             _expect_numbers(harness, events, count, when)
 
 
@@ -355,8 +355,8 @@ def forged_positions_give_nothing(harness: Harness) -> None:
         *events, end = _resumed(stage, socket, own, last - 1)
         if len(events) != 1 or end.get("recovered") is not True:
             raise stage.news(
-                f"after these attempts, a true position was answered {shorten(end)}",
-                expected="the event behind it, and recovered: true",
+                f"after these attempts, a valid position was answered with {shorten(end)}",
+                expected="the event after it, and recovered: true",
                 part="consumer",
                 socket=socket,
             )
@@ -372,7 +372,7 @@ def _expect_nothing(stage: Stage, socket: Socket, epoch: Any, seq: Any) -> None:
             return
         if kind in STORED_EVENTS or (kind == RESUMED and frame.get("recovered") is True):
             raise stage.news(
-                f"a resume with epoch {epoch!r} and seq {seq!r} was answered {shorten(frame)}",
+                f"a resume with epoch {epoch!r} and seq {seq!r} was answered with {shorten(frame)}",
                 expected="recovered: false, and no event",
                 part="consumer",
                 socket=socket,
@@ -415,7 +415,7 @@ def pruned_position_is_admitted(harness: Harness) -> None:
         if events or end.get("recovered") is not True:
             raise stage.news(
                 f"from the position in that answer: {shorten(end)}",
-                expected="recovered: true, for nothing is missing there",
+                expected="recovered: true, because nothing is missing there",
                 part="consumer",
                 socket=socket,
             )

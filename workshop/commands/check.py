@@ -435,7 +435,7 @@ def _require_writable(target: str | None) -> None:
     if file.is_dir():
         raise UsageError(f"{refusal}it is a folder.")
     if not file.parent.is_dir():
-        raise UsageError(f"{refusal}there is no folder {file.parent}.")
+        raise UsageError(f"{refusal}the folder {file.parent} does not exist.")
     try:
         if _in_place(file):
             os.close(os.open(file, os.O_WRONLY))

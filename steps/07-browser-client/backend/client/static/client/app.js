@@ -14,7 +14,7 @@ const STATES = {
   closed: () => "Not connected",
 };
 
-// What the bell says of an event, and the list that has changed.
+// What the bell says about an event, and the list that has changed.
 const EVENTS = {
   friend_request: {
     says: (data) => `${data.from_user.username} wants to be your friend`,
@@ -47,7 +47,7 @@ const notifications = notificationSocket({
     if (state === "refused") signOut();
     if (state === "open") {
       showProblem("");
-      // Events may have been missed before this moment; the lists have their effects.
+      // Events may have been missed before this moment: fetch all lists.
       await showHome();
     }
   }),
@@ -167,7 +167,7 @@ function fill(id, rows, draw) {
   element(id).replaceChildren(...rows.map(draw));
 }
 
-// textContent and append() never read a text as HTML, whoever wrote it.
+// textContent and append() never parse text as HTML, whoever wrote it.
 function item(text, ...buttons) {
   const made = document.createElement("li");
   const words = document.createElement("span");
