@@ -33,8 +33,13 @@ SECONDS = (
 @pytest.fixture(scope="module")
 def backend(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project after the step whose page hears events, with its demo users."""
-    project = tmp_path_factory.mktemp("demo") / "project"
-    copy_tree(course.step("asgi").folder, project)
+    return prepared(course.step("asgi").folder, tmp_path_factory.mktemp("demo"))
+
+
+def prepared(source: Path, folder: Path) -> Path:
+    """The backend of a copy of a project, with a database and the demo users in it."""
+    project = folder / "project"
+    copy_tree(source, project)
     for command in (["migrate"], ["seed_demo", "--password", PASSWORD]):
         made = started(project / "backend", "manage.py", *command)
         assert made.wait(60) == 0, made.log()
@@ -50,8 +55,8 @@ def started(backend: Path, *arguments: str, key: str = KEY) -> Process:
 
 @contextlib.contextmanager
 def server(backend: Path, port: int, key: str = KEY) -> Iterator[None]:
-    """The project's server at a port."""
-    arguments = ["-m", "daphne", "-p", str(port), "numeneon.asgi:application"]
+    """The project's server at a port: the one that serves its static files too."""
+    arguments = ["manage.py", "runserver", "--noreload", str(port)]
     process = started(backend, *arguments, key=key)
     try:
         assert listens(process, port), process.log()
