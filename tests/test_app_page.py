@@ -51,7 +51,8 @@ def test_burst_loads_a_list_twice(backend: Path, visits: Callable[..., Visit]) -
         bob.route("**/api/messages/", hold)
 
         write_as_alice(bob, address)
-        bob.get_by_text(f"alice wrote: number {MESSAGES}").first.wait_for()
+        said = bob.locator("#announcement", has_text=f"number {MESSAGES}")
+        said.wait_for(state="attached")
         assert len(loads) == 1
         loads[0].continue_()
         bob.get_by_text(f"alice to bob: number {MESSAGES}", exact=True).wait_for()
