@@ -621,8 +621,8 @@ def test_step_that_django_cannot_read_ends_the_build(
         "DELETE | `/api/posts/<id>/` | Delete one post. | none | yes |",
         "POST | `/api/posts/<id>/replies/` | Reply to a post. | `content` | yes |",
         "POST | `/api/posts/<id>/like/` | Like a post, or take the like back. | none | yes |",
-        "POST | `/api/messages/` | List the user's messages, or send one. | `receiver_id`, "
-        "`content` | yes |",
+        "POST | `/api/messages/` | List the user's messages (GET), or send one (POST). "
+        "| `receiver_id`, `content` | yes |",
         "GET | `/api/messages/conversation/<user_id>/` | List the messages with one other "
         "user, newest first. | none | yes |",
     ],

@@ -70,7 +70,17 @@ def _earlier_fences(page: Step) -> Iterator[Fence]:
 def is_run(block: Block) -> bool:
     """Whether a reader runs something there: in a terminal, or in a browser window."""
     return isinstance(block, Fence) and (
-        block.language in {"console", "form"} or block.has("run")
+        block.language in {"console", "form", "pycon"} or block.has("run")
+    )
+
+
+def lines_at_a_prompt(page: Step) -> int:
+    """How many lines a reader types in a Python shell."""
+    return sum(
+        line.startswith((">>> ", "... "))
+        for block in parse(text_of(page))
+        if isinstance(block, Fence) and block.language == "pycon"
+        for line in block.lines
     )
 
 
@@ -157,11 +167,12 @@ def test_page_looks_back(page: Step) -> None:
 
 def minutes_of(page: Step) -> float:
     """How long a page takes someone who has written one Django view: 120 words a minute, three
-    typed lines a minute, a minute for each run, and three for the check.
+    typed lines a minute (those in a Python shell too), a minute for each run, and three for
+    the check.
 
     Fitted to what an editor reckoned for the first edition's pages, and to a walk.
     """
-    typed = sum(size for _, _, size in inserts(page))
+    typed = sum(size for _, _, size in inserts(page)) + lines_at_a_prompt(page)
     runs = sum(is_run(block) for block in parse(text_of(page)))
     return len(words_of(text_of(page))) / 120 + typed / 3 + runs + 3
 

@@ -123,7 +123,7 @@ def message_crosses_processes(harness: Harness) -> None:
     )
     if heard != ["hello"]:
         raise NotYet(
-            f"a process listened to a group, another one sent to it, both with "
+            f"one process listened to a group and another sent to it, both with "
             f"REDIS_URL={layers.masked(url)}: {layers.said(harness, heard)}",
             expected="the message arrives in the other process",
             look_at=harness.project.setting("CHANNEL_LAYERS"),
