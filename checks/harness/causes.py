@@ -44,6 +44,8 @@ _TELLING = re.compile(
 )
 _NAME = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 _QUOTED = re.compile(r"""['"]([\w.]+)['"]""")
+# A letter or two of a dotted name: no other middleware of Django's is as near as that.
+_NEARLY = 0.95
 _SETTING = re.compile(r"\b([A-Z][A-Z_]{3,})\b")
 _CHECK = re.compile(r"^(\S.*?): \((?:\w+\.)+E\d+\) .*", re.M)
 # An import that Django or a library made because a setting names it.
@@ -265,6 +267,22 @@ def missing_comma(log: str, project: Project) -> Cause | None:
             part = any(len(n) > len(first) and text.value.startswith(n) for n in quoted)
             if part or any("." in piece and piece in quoted for piece in text.pieces):
                 return _misspelt(text, "", project)
+    return None
+
+
+def misspelt_middleware(log: str, project: Project) -> Cause | None:
+    """A name in MIDDLEWARE that is nearly one which Django's checks miss there."""
+    texts = [text for text in project.settings.texts() if text.setting == "MIDDLEWARE"]
+    present = {text.value: text for text in texts}
+    for name in _QUOTED.findall(log):
+        alike = difflib.get_close_matches(name, present, n=1, cutoff=_NEARLY)
+        if "." in name and name not in present and alike:
+            text = present[alike[0]]
+            return Cause(
+                f'MIDDLEWARE has "{text.value}", which is nearly that name',
+                Place(project.relative(text.file), text.line, f'"{text.value}"'),
+                f'write "{name}" there',
+            )
     return None
 
 

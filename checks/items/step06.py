@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from checks.errors import Blocked, EnvironmentFault, NotYet, Place
 from checks.harness import layers
-from checks.harness.causes import missing_comma
+from checks.harness.causes import missing_comma, misspelt_middleware
 from checks.harness.client import Answer, Socket
 from checks.harness.harness import Crash, Harness
 from checks.harness.logs import last_words
@@ -221,7 +221,8 @@ def deploy_check_is_clean(harness: Harness) -> None:
         ]
         shown = "\n".join(lines[:5]) or production(harness).log(process, 6)
         found = f"it prints:\n{production(harness).sandbox.as_learner(shown)}"
-        if cause := missing_comma(process.log(), harness.project):
+        log, project = process.log(), harness.project
+        if cause := missing_comma(log, project) or misspelt_middleware(log, project):
             raise NotYet(
                 f"{found}\n{cause.found}",
                 expected="no warnings",

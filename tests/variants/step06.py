@@ -557,6 +557,11 @@ VARIANTS = [
         "a comma is missing in MIDDLEWARE",
         Edit(SETTINGS, 'CommonMiddleware",', 'CommonMiddleware"'),
     ),
+    broken(
+        "deploy.check",
+        "a letter is missing in SecurityMiddleware",
+        Edit(SETTINGS, "security.SecurityMiddleware", "security.SecurityMiddlewar"),
+    ),
     correct(
         "deploy.check",
         "preloading",
