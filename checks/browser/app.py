@@ -117,7 +117,8 @@ class App:
         return self.window.run("numeneonStage.attempts")
 
     def server_is(self, behaviour: str | int) -> None:
-        """`up`, `mute` (it says nothing more), `down`, `hanging`, or a close code."""
+        """`up`, `mute` (it says nothing more), `failing` (right after its greeting), `down`,
+        `hanging`, or a close code."""
         self.window.call("(behaviour) => numeneonStage.serverIs(behaviour)", behaviour)
 
     def drop(self, code: int) -> None:

@@ -145,7 +145,12 @@
       open.add(this);
       this.tell(new Event("open"));
       if (typeof server === "number") this.end(server, true);
-      else soon(() => this.say(GREETING));
+      else soon(() => this.greet());
+    }
+
+    greet() {
+      this.say(GREETING);
+      if (server === "failing") soon(() => this.end(1011, true));
     }
 
     send(text) {

@@ -88,7 +88,9 @@ def page_is_served(harness: Harness) -> None:
             f"{CLIENT_PATH} has loaded, but with errors",
             expected="each file that the page loads is answered with 200, and no script stops",
             todo="put the files of this step in place with `python3 tutorial.py give`, and "
-            "add the app to INSTALLED_APPS",
+            "add the app to INSTALLED_APPS"
+            if page.window.failures
+            else "correct what the browser complains of",
         )
 
 
@@ -126,8 +128,8 @@ def _expect_url(page: App, wanted: str) -> None:
     if any(urlsplit(url).query for url in made):
         todo = "a token in a URL is logged: offer it as a subprotocol"
     raise page.news(
-        f"the page at {page.address} made {len(made)} sockets: {', '.join(shown)}",
-        expected=f"one, to {wanted}",
+        f"the page at {page.address} opened {' and '.join(shown)}",
+        expected=f"one socket, {wanted}",
         todo=todo,
     )
 
@@ -207,14 +209,20 @@ def _tries_after_a_loss(page: App, seconds: float) -> list[float]:
 @item("client.backoff", needs=["client.comes-back"])
 def delays_grow_and_differ(harness: Harness) -> None:
     """While the server is down, the delays between attempts grow, and are random."""
-    _expect_backoff(harness, _outage(harness), "")
+    _expect_backoff(harness, _outage(harness))
     page = _signed_in(pages.played(harness, runserver(harness)), _person(harness, "alice"))
-    failing = f"the server accepted each socket and closed it with {_EXCEPTION}: "
-    _expect_backoff(harness, _tries(page, _EXCEPTION), failing)
+    _expect_backoff(
+        harness,
+        _tries(page, _EXCEPTION),
+        f"the server accepted each socket and closed it with {_EXCEPTION}: ",
+        "reset the delay when a frame arrives: a socket that opens may still be refused",
+    )
     _expect_short_delays_again(page)
 
 
-def _expect_backoff(harness: Harness, tried: list[float], when: str) -> None:
+def _expect_backoff(
+    harness: Harness, tried: list[float], when: str = "", todo: str = ""
+) -> None:
     place = place_of_module(harness)
     minute = [moment for moment in tried if moment < 60]
     delays = [later - earlier for earlier, later in pairwise([0.0, *tried])]
@@ -226,8 +234,7 @@ def _expect_backoff(harness: Harness, tried: list[float], when: str) -> None:
             expected="the limit of the delay doubles with each failure, up to 30 s: a server that "
             "starts again is not flooded",
             look_at=place,
-            todo=when
-            and "reset the delay when a frame arrives: a socket that opens may still be refused",
+            todo=todo,
         )
     if max(late) < _SPREAD * min(late):
         raise NotYet(
@@ -451,6 +458,18 @@ def _expect_another(page: App, seconds: int, what: str) -> None:
         f"{', '.join(sent[-1:]) or 'nothing'}",
         expected="a page that notices, and connects again",
         todo=f'send {{"type": "{PING}"}} after some silence, and wait for an answer',
+    )
+
+
+@item("client.failing", needs=["client.backoff"])
+def failing_server_is_not_flooded(harness: Harness) -> None:
+    """A server that fails right after its greeting is not flooded: the delays grow there, too."""
+    page = _signed_in(pages.played(harness, runserver(harness)), _person(harness, "alice"))
+    _expect_backoff(
+        harness,
+        _tries(page, "failing"),
+        f"the server greeted each socket and then closed it with {_EXCEPTION}: ",
+        "count the failures from 0 again at what follows the greeting: an event or a pong",
     )
 
 

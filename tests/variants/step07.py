@@ -21,6 +21,7 @@ SOCKET = "new WebSocket(connection.url, protocols);"
 RANDOM = "return Math.random() * limit;"
 REFUSALS = "const REFUSALS = new Set([4400, 4401, 4403]);"
 RESET = "  connection.failures = 0;\n"
+OPEN_STATE = '    connection.onState("open");\n'
 RETRY = "  const delay = delayAfter(connection.failures);\n"
 PING = "  wait(connection, SILENCE, () => ping(connection));\n"
 NO_ANSWER = "wait(connection, ANSWERS_WITHIN, () => retry(connection));"
@@ -69,8 +70,8 @@ export function notificationSocket(options) {
     socket = new WebSocket(url, protocols);
     socket.addEventListener("message", current(({ data }) => {
       heard = Date.now();
-      failures = 0;
       const frame = JSON.parse(data);
+      if (!frame.user_id) failures = 0;
       if (frame.data) options.onEvent(frame);
       else if (frame.user_id) options.onState("open");
     }));
@@ -249,6 +250,25 @@ VARIANTS = [
         module(HANDLERS, ""),
     ),
     correct("client.dead-peer", "one closure, and pings at intervals", another),
+    broken(
+        "client.failing",
+        "the greeting counts as a success",
+        module(RESET, ""),
+        module(OPEN_STATE, f"  {RESET}{OPEN_STATE}"),
+    ),
+    correct(
+        "client.failing",
+        "ten seconds with a connection count as a success",
+        module(RESET, ""),
+        module(
+            OPEN_STATE,
+            f"{OPEN_STATE}"
+            "    const { attempt } = connection;\n"
+            "    setTimeout(() => {\n"
+            "      if (attempt === connection.attempt) connection.failures = 0;\n"
+            "    }, 10_000);\n",
+        ),
+    ),
     broken(
         "client.production",
         "imports keep their plain names",
