@@ -115,8 +115,10 @@ FRAMES = _by_kind(
 # Why an accepted socket was closed by the application (4000 to 4999 are ours to give:
 # RFC 6455, section 7.4.2).
 NOT_AUTHENTICATED = 4401
+TRY_AGAIN_LATER = 4503
 CLOSE_CODES: dict[int, str] = {
-    NOT_AUTHENTICATED: "not authenticated: no token, an invalid one, or one that has expired"
+    NOT_AUTHENTICATED: "not authenticated: no token, an invalid one, or one that has expired",
+    TRY_AGAIN_LATER: "try again later, and resume: the database failed (part two)",
 }
 
 # Variables by which somebody's shell could lead a project to real data. Whoever starts a

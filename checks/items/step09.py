@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
+from checks.browser import app as pages
+from checks.browser.app import App
 from checks.errors import NotYet
 from checks.harness import services
 from checks.harness.client import Answer, Socket, shorten
@@ -24,7 +26,7 @@ from checks.items import Checklist
 from checks.items.step04 import done, make_friends, post, write
 from checks.items.step08 import LIST
 from course import processes
-from course.contract import PING, PONG, RESUMED, STORED_EVENTS
+from course.contract import PING, PONG, RESUMED, STORED_EVENTS, TRY_AGAIN_LATER
 
 checklist = Checklist(
     __name__,
@@ -45,6 +47,9 @@ _CAPACITY = 10
 # Positions that no client has ever been at.
 _FORGED: list[Any] = [-1, 2**31, 2**70, "0", None, 0.5, [], {}]
 _PRUNE = "prune_notifications"
+# What a query may raise: the database failed, or the connection to it is no more.
+_ERRORS = ("OperationalError", "InterfaceError")
+_MINUTE = 60
 
 
 # Numbers
@@ -301,6 +306,163 @@ def burst_is_complete(harness: Harness) -> None:
         raise reader.news(
             f"of {_BURST} messages it has shown {len(shown)}: {lost} were lost",
             "all of them after a resume, each once and in order",
+        )
+
+
+@item("resume.database", needs=["resume.missed"], close_codes=[TRY_AGAIN_LATER])
+def database_failure_is_no_refusal(harness: Harness) -> None:
+    """A socket whose database fails is closed with 4503, and resumes once it is well again."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "alan", "benno")
+    for error in _ERRORS:
+        with stage.greeted(bob) as socket:
+            epoch, seen = position_in(stage, socket)
+            done(write(stage, alice, bob.id, "Still there"), 201, "new_message")
+            with _failing(stage, error):
+                ask_to_resume(socket, epoch, seen)
+                code = socket.until_closed(patience=5)
+            if code != TRY_AGAIN_LATER:
+                news = stage.news(
+                    f"a query for a `resume` raised django.db.{error}: {socket}",
+                    expected=f"the socket is closed with {TRY_AGAIN_LATER}: the client comes "
+                    "back later, and resumes",
+                    part="consumer",
+                    socket=socket,
+                    todo=f"catch {error} where the consumer begins, in dispatch()",
+                )
+                # The error ends where the query is, and is to be caught here.
+                news.look_at = stage.place("consumer")
+                raise news
+        with stage.greeted(bob) as socket:
+            *missed, end = _resumed(stage, socket, epoch, seen)
+        if len(missed) != 1 or end.get("recovered") is not True:
+            raise stage.news(
+                f"with a database that works again, the same `resume` was answered "
+                f"{shorten(end) if end else 'with nothing'}",
+                expected="the event behind that position, and recovered: true",
+                part="consumer",
+                socket=socket,
+            )
+
+
+@contextlib.contextmanager
+def _failing(stage: Stage, error: str) -> Iterator[None]:
+    """Every query raises that error inside."""
+    stage.control("fail", error=error)
+    try:
+        yield
+    finally:
+        stage.control("fail", error=None)
+
+
+@item("resume.page", needs=["resume.gap"])
+def page_shows_each_event_once(harness: Harness) -> None:
+    """The page shows each event once and in order: also one that was lost, and those of a break."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "anton", "berta")
+    page = pages.played(harness, stage.server, sockets=False)
+    page.window.before_each_page(_WATCHED)
+    page.open()
+    page.sign_in(bob)
+    if not page.wait_for("numeneonWatch.greetings"):
+        raise page.news("bob signed in, and his page was not greeted", expected="it is")
+    told = [_tell(stage, alice, bob, "the first")]
+    _expect_announced(page, told, "one event was sent")
+    with _lost(stage):
+        told.append(_tell(stage, alice, bob, "a lost one"))
+    told.append(_tell(stage, alice, bob, "the one behind it"))
+    _expect_announced(page, told, "the second of three events was lost on the way")
+    with _lost(stage):
+        told.append(_tell(stage, alice, bob, "a lost one, and none behind it"))
+    _expect_announced(page, told, "the last event was lost on the way")
+    for missed in (["a missed one", "another"], []):
+        before = page.window.run("numeneonWatch.greetings")
+        page.window.run("numeneonWatch.drop()")
+        told += [_tell(stage, alice, bob, text) for text in missed]
+        page.window.run("numeneonWatch.hold()")
+        _let_time_pass(page, f"numeneonWatch.greetings > {before}")
+        told.append(_tell(stage, alice, bob, f"after {len(missed)}, before the resume"))
+        page.window.run("numeneonWatch.release()")
+        when = f"the page missed {len(missed)} events, and got another before it resumed"
+        _expect_announced(page, told, when)
+
+
+# Runs in the page before its own scripts: notes what is announced, ends a socket as a network
+# that breaks, and holds back what the page sends, as a slow one does.
+_WATCHED = """\
+window.numeneonWatch = (() => {
+  const announced = [], held = [], sockets = [];
+  const send = WebSocket.prototype.send;
+  let holding = false;
+  const watch = {
+    announced,
+    greetings: 0,
+    drop: () => {
+      const socket = sockets.pop();
+      socket.close();
+      socket.dispatchEvent(new CloseEvent("close", { code: 1006 }));
+    },
+    hold: () => { holding = true; },
+    release: () => {
+      holding = false;
+      for (const [socket, data] of held.splice(0)) send.call(socket, data);
+    },
+  };
+  WebSocket.prototype.send = function (data) {
+    if (holding) held.push([this, data]);
+    else send.call(this, data);
+  };
+  window.WebSocket = class extends WebSocket {
+    constructor(...given) {
+      super(...given);
+      sockets.push(this);
+      this.addEventListener("message", () => { watch.greetings += 1; }, { once: true });
+      this.addEventListener("close", (event) => {
+        const dropped = !sockets.includes(this);
+        if (dropped && event.isTrusted) event.stopImmediatePropagation();
+      });
+    }
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    const place = document.getElementById("announcement");
+    new MutationObserver((changes) => {
+      for (const { type, target, addedNodes } of changes) {
+        const nodes = type === "characterData" ? [target] : [...addedNodes];
+        announced.push(...nodes.map((node) => node.textContent));
+      }
+    }).observe(place, { characterData: true, childList: true, subtree: true });
+  });
+  return watch;
+})();
+"""
+
+
+def _tell(stage: Stage, sender: Person, receiver: Person, text: str) -> str:
+    """Write that message; its text."""
+    done(write(stage, sender, receiver.id, f"({text})"), 201, "new_message")
+    return f"({text})"
+
+
+def _let_time_pass(page: App, until: str) -> None:
+    """Up to a minute of the page's time, each second long enough for a frame and its answer."""
+    for _ in range(_MINUTE):
+        if page.window.until(until, 0.1):
+            return
+        page.advance(1)
+
+
+def _expect_announced(page: App, told: list[str], when: str) -> None:
+    """The page has announced these messages, each once and in this order."""
+    _let_time_pass(page, f"numeneonWatch.announced.length >= {len(told)}")
+    page.window.until(f"numeneonWatch.announced.length > {len(told)}", 0.2)
+    said = page.window.run("numeneonWatch.announced")
+    shown = [next((text for text in told if text in words), words) for words in said]
+    if shown != told:
+        raise page.news(
+            f"{when}; the page announced: {', '.join(shown) or 'nothing'}",
+            expected=f"{', '.join(told)}; each once, and in this order",
+            todo="resume when the greeting, a pong or an event says that something is missing, "
+            "and show only what has the next number",
         )
 
 

@@ -1,10 +1,13 @@
-"""Trouble on the way of an event, which the tool causes on purpose: loss, and slow writers."""
+"""Trouble that the tool causes: events are lost, writers are slow, the database fails."""
 
 import time
 
+from django import db
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 losing = False
+failing = None
 
 
 def lose(yes):
@@ -12,6 +15,27 @@ def lose(yes):
     global losing
     losing = yes
     return {}
+
+
+def fail(error):
+    """From now on no query works: it raises that error of django.db's, or none with None."""
+    global failing
+    failing = error and getattr(db, error)
+    return {}
+
+
+def _can_fail(cursor):
+    """The method by which a connection begins every query, which now may fail."""
+
+    def cursor_or_failure(self, *args, **kwargs):
+        if failing:
+            raise failing("the check let this fail")
+        return cursor(self, *args, **kwargs)
+
+    return cursor_or_failure
+
+
+BaseDatabaseWrapper.cursor = _can_fail(BaseDatabaseWrapper.cursor)
 
 
 def slowed(get_response):

@@ -13,14 +13,16 @@ import os
 import traceback
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
 
-django_application = get_asgi_application()
+# With the static files, as runserver serves them: a page is shown from here, too.
+django_application = ASGIStaticFilesHandler(get_asgi_application())
 
 import check_trouble  # noqa: E402 - Django has to be set up first
 from channels.layers import get_channel_layer  # noqa: E402
 from channels.routing import ProtocolTypeRouter  # noqa: E402
-from check_ageing import let_days_pass  # noqa: E402
+from check_ageing import drop_seconds, let_days_pass  # noqa: E402
 from check_bulk_users import make_bulk_users  # noqa: E402
 from check_discovery import Parts, is_async  # noqa: E402
 from check_journal import Journal, keeping, note, plain, take  # noqa: E402
@@ -247,6 +249,16 @@ async def age(days):
     return await _in_thread(let_days_pass, {"days": days})
 
 
+async def same_minute():
+    """Whatever happened in a minute has happened at its beginning, at one moment."""
+    return await _in_thread(drop_seconds, {})
+
+
+async def fail(error):
+    """From now on each query raises that error of django.db's; None: it is well again."""
+    return check_trouble.fail(error)
+
+
 async def _in_thread(call, arguments):
     def run():
         try:
@@ -259,7 +271,7 @@ async def _in_thread(call, arguments):
 
 
 _CONTROLS = (found, state, socket, slow_groups, notify, notify_each, journal)
-_CONTROLS += (change, bulk_users, age, lose)
+_CONTROLS += (change, bulk_users, age, same_minute, lose, fail)
 CONTROLS = {c.__name__: c for c in _CONTROLS}
 
 

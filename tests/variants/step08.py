@@ -291,6 +291,63 @@ class Migration(migrations.Migration):
     return Edit(_MODELS, model[start:end], ""), Edit(path, "", later)
 
 
+_LIST_INDEX = 'fields=["recipient", "-id"], name="notification_list"'
+_BY_TIME = (
+    Edit(_MODELS, _LIST_INDEX, _LIST_INDEX.replace('"-id"', '"-created_at", "-id"')),
+    Edit(
+        "backend/notifications/migrations/0003_by_time.py",
+        "",
+        """from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("notifications", "0002_indexes")]
+    operations = [
+        migrations.RemoveIndex("notification", "notification_list"),
+        migrations.AddIndex(
+            "notification",
+            models.Index(
+                fields=["recipient", "-created_at", "-id"], name="notification_list"
+            ),
+        ),
+    ]
+""",
+    ),
+    Edit(
+        _VIEWS,
+        _IMPORTED,
+        """from urllib.parse import urlencode
+
+from django.db.models import Q
+from django.utils.dateparse import parse_datetime
+from rest_framework.pagination import BasePagination""",
+    ),
+)
+
+
+def by_time(older: str, position: str) -> tuple[Edit, ...]:
+    """A list in pages of our own, each of what is older than the last row of the one before."""
+    code = f"""class NewestFirst(BasePagination):
+    def paginate_queryset(self, queryset, request, view=None):
+        rows = queryset.order_by("-created_at", "-id")
+        if "before" in request.query_params:
+            moment, _, pk = request.query_params["before"].partition("/")
+            moment = parse_datetime(moment)
+            rows = rows.filter({older})
+        self.rows, self.request = list(rows[:21]), request
+        return self.rows[:20]
+
+    def get_paginated_response(self, data):
+        link = None
+        if len(self.rows) > 20:
+            last = self.rows[19]
+            query = self.request.query_params.dict() | {{"before": f"{position}"}}
+            link = f"{{self.request.path}}?{{urlencode(query)}}"
+        return Response({{"next": link, "previous": None, "results": data}})
+"""
+    return *_BY_TIME, instead(_VIEWS, "NewestFirst", code)
+
+
 _UPDATE = "    marked = unread.filter(**seen).update(read_at=timezone.now())\n"
 _TELL = '        events.notifications_read(user, {**data, "unread": left})\n'
 
@@ -462,7 +519,20 @@ VARIANTS = [
     correct("stored.few-queries", "batches of 150", stored(", batch_size=150")),
     broken("stored.cursor", "pages with a number", *paginated("PageNumberPagination")),
     broken("stored.cursor", "limit and offset", *paginated("LimitOffsetPagination")),
+    broken(
+        "stored.cursor",
+        "what is older than the last moment shown",
+        *by_time("created_at__lt=moment", "{last.created_at.isoformat()}"),
+    ),
     correct("stored.cursor", "after an id", *_ONE_EVENT_MANY_ROWS),
+    correct(
+        "stored.cursor",
+        "after a moment and an id",
+        *by_time(
+            "Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=pk)",
+            "{last.created_at.isoformat()}/{last.pk}",
+        ),
+    ),
     broken(
         "stored.hint",
         "no id",

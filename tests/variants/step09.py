@@ -1,10 +1,16 @@
 """Projects that prove the items of step 9."""
 
+import course
+from course.source import extract
 from tests.variants import Edit, broken, correct
+
+_FOLDER = course.step("resume").folder
+_BEFORE = course.step("stored-notifications").folder
 
 MODELS = "backend/notifications/models.py"
 NUMBERING = "backend/notifications/numbering.py"
 CONSUMER = "backend/notifications/consumers.py"
+MODULE = "backend/client/static/client/notifications.js"
 EVENTS = "backend/notifications/events.py"
 SETTINGS = "backend/numeneon/settings.py"
 
@@ -114,6 +120,120 @@ CAREFULLY = """\
 """
 PUBSUB = '"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"'
 CORE = '"BACKEND": "channels_redis.core.RedisChannelLayer"'
+
+KIND = """\
+        kind = content.get("type") if isinstance(content, dict) else None
+"""
+# The same as a class, which keeps what comes too early until it is next.
+KEEPER = """\
+class Notifications {
+  #options; #socket; #timer; #failures = 0; #epoch; #seen = 0; #early = new Map();
+
+  constructor(options) { this.#options = options; }
+
+  close() {
+    this.#stop();
+    this.#options.onState("closed");
+  }
+
+  async connect() {
+    this.#stop();
+    this.#options.onState("connecting");
+    const mine = this.#after(10_000, () => this.#again());
+    const protocols = await this.#options.protocols().catch(() => undefined);
+    if (mine !== this.#timer) return;
+    if (protocols === null) return this.#refused(4401);
+    if (!protocols) return this.#again();
+    const url = new URL("/ws/notifications/", location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = this.#socket = new WebSocket(url, protocols);
+    socket.addEventListener("message", ({ data }) => {
+      if (socket === this.#socket) this.#take(JSON.parse(data));
+    });
+    socket.addEventListener("close", ({ code }) => {
+      if (socket !== this.#socket) return;
+      if ([4400, 4401, 4403].includes(code)) this.#refused(code);
+      else this.#again(code);
+    });
+  }
+
+  #take(frame) {
+    this.#after(20_000, () => {
+      this.#say({ type: "ping" });
+      this.#after(10_000, () => this.#again());
+    });
+    if (frame.type !== "connection_established") this.#failures = 0;
+    else this.#options.onState("open");
+    if ("epoch" in frame && frame.epoch !== this.#epoch) {
+      this.#epoch = frame.epoch;
+      this.#seen = frame.last_seq;
+      this.#early.clear();
+      this.#options.onGap?.();
+    } else if (frame.recovered === false) {
+      this.#seen = frame.last_seq;
+      this.#options.onGap?.();
+    } else if (frame.type === "connection_established" || frame.last_seq > this.#seen) {
+      this.#say({ type: "resume", epoch: this.#epoch, seq: this.#seen });
+    } else if (frame.seq === undefined) {
+      if (frame.data) this.#options.onEvent(frame);
+    } else {
+      this.#keep(frame);
+    }
+  }
+
+  #keep(frame) {
+    if (frame.seq > this.#seen) this.#early.set(frame.seq, frame);
+    while (this.#early.has(this.#seen + 1)) {
+      this.#seen += 1;
+      this.#options.onEvent(this.#early.get(this.#seen));
+      this.#early.delete(this.#seen);
+    }
+    if (this.#early.size) this.#say({ type: "resume", epoch: this.#epoch, seq: this.#seen });
+  }
+
+  #say(message) {
+    if (this.#socket.readyState === 1) this.#socket.send(JSON.stringify(message));
+  }
+
+  #after(delay, action) {
+    clearTimeout(this.#timer);
+    return (this.#timer = setTimeout(action, delay));
+  }
+
+  #again(code) {
+    this.#stop();
+    const delay = Math.random() * Math.min(30_000, 1_000 * 2 ** this.#failures++);
+    this.#options.onState("waiting", { code, delay });
+    this.#after(delay, () => this.connect());
+  }
+
+  #refused(code) {
+    this.#stop();
+    this.#options.onState("refused", { code });
+  }
+
+  #stop() {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+}
+
+export const notificationSocket = (options) => new Notifications(options);
+"""
+FAILURES = "except (DatabaseError, InterfaceError):"
+IN_DISPATCH = extract(_FOLDER / CONSUMER, "NotificationConsumer.dispatch") + "\n"
+WHERE_IT_QUERIES = """\
+        try:
+            await self.answer(content)
+        except (DatabaseError, InterfaceError):
+            await self.close(code=4503)
+
+    async def answer(self, content):
+"""
+ON_PONG = "    if (frame.last_seq > connection.seen) resume(connection);\n"
+SEEN = "  } else if (!(event.seq <= connection.seen)) {"
 
 VARIANTS = [
     broken("resume.numbers", "no number", Edit(MODELS, f", {NUMBER}", "}")),
@@ -257,6 +377,38 @@ VARIANTS = [
         "resume.burst",
         "all at once",
         Edit(NUMBERING, "PAGE_SIZE = 100", "PAGE_SIZE = 10_000"),
+    ),
+    broken(
+        "resume.database",
+        "an exception ends the consumer",
+        Edit(CONSUMER, FAILURES, "except ZeroDivisionError:"),
+    ),
+    broken(
+        "resume.database",
+        "a lost connection is no DatabaseError",
+        Edit(CONSUMER, FAILURES, "except DatabaseError:"),
+    ),
+    correct(
+        "resume.database",
+        "caught where a frame is answered",
+        Edit(CONSUMER, IN_DISPATCH, ""),
+        Edit(CONSUMER, KIND, WHERE_IT_QUERIES + KIND),
+    ),
+    broken(
+        "resume.page",
+        "the module of the step before",
+        Edit(MODULE, "", (_BEFORE / MODULE).read_text("utf-8")),
+    ),
+    broken("resume.page", "a pong is not looked at", Edit(MODULE, ON_PONG, "")),
+    broken(
+        "resume.page",
+        "what was shown is shown again",
+        Edit(MODULE, SEEN, "  } else {"),
+    ),
+    correct(
+        "resume.page",
+        "a class that keeps what comes too early",
+        Edit(MODULE, "", KEEPER),
     ),
     broken(
         "resume.redis",
