@@ -42,7 +42,7 @@ item = checklist.item
 _SLOW = "0.03"
 _POSTS = 3
 # The burst, more than a page of anything, and how many events the layer holds for a process.
-_BURST = 250
+_BURST = 1000
 _CAPACITY = 10
 # Positions that no client has ever been at.
 _FORGED: list[Any] = [-1, 2**31, 2**70, "0", None, 0.5, [], {}]
@@ -274,7 +274,7 @@ def _expect_shown(reader: Reader, texts: list[str], when: str) -> None:
 
 @item("resume.burst", needs=["resume.missed"])
 def burst_is_complete(harness: Harness) -> None:
-    """Hundreds of events at one moment, through a Redis layer that holds ten, all arrive."""
+    """A thousand events at one moment, through a Redis layer that holds ten, all arrive."""
     url = harness.redis().url
     layer = {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
