@@ -61,6 +61,13 @@ IDEAS = {
     r"[Ii]dempotent": "8.2",
     r"query plan": "8.3",
     r"partial\*? index": "8.3",
+    r"[Aa]t least once": "9.1",
+    r"[Ee]xactly once": "9.1",
+    r"\bepoch\b": "9.1",
+    r"ON CONFLICT": "9.1",
+    r"deadlock": "9.1",
+    r"`resume`": "9.2",
+    r"\b4503\b": "9.3",
 }
 # A link to another page, or to a section of one; a picture is no explanation.
 LINKED = re.compile(r"(?<!!)\[[^\]]+\]\([^)]*\.md[^)]*\)")

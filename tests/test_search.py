@@ -69,6 +69,9 @@ MESSAGES = {
     "4401": "closed-4401",
     "1006": "closed-1006",
     "1012": "closed-1012",
+    "4503": "closed-4503",
+    "Exception: invalid close code 1013 (must be 1000 or from [3000, 4999])": "invalid-close-code",
+    "django.db.utils.OperationalError: deadlock detected": "deadlock-detected",
 }
 FIRST = """() => [...document.querySelectorAll('.md-search-result__item a')].slice(0, 2)
     .map((link) => new URL(link.href)).map((url) => url.pathname + url.hash)"""
