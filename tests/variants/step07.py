@@ -116,6 +116,14 @@ VARIANTS = [
     broken("client.connects", "ws for every page", module(SCHEME, 'const scheme = "ws:";')),
     broken(
         "client.connects",
+        "wss for every host but one's own machine",
+        module(
+            SCHEME,
+            'const scheme = location.hostname === "127.0.0.1" ? "ws:" : "wss:";',
+        ),
+    ),
+    broken(
+        "client.connects",
         "the token in the URL",
         module(SOCKET, "new WebSocket(`${connection.url}?token=${protocols[1]}`);"),
     ),
@@ -164,6 +172,15 @@ VARIANTS = [
         module(
             "  socket.onclose =",
             "  socket.onopen = () => { connection.failures = 0; };\n  socket.onclose =",
+        ),
+    ),
+    broken(
+        "client.backoff",
+        "after a clean close it waits until it would ping",
+        module(
+            "(event) => closed(connection, event.code);",
+            "(event) =>\n    event.wasClean && !REFUSALS.has(event.code)"
+            " || closed(connection, event.code);",
         ),
     ),
     correct(

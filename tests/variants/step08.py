@@ -534,6 +534,23 @@ VARIANTS = [
         ),
     ),
     broken(
+        "stored.private-pages",
+        "the link says whose page it is",
+        *by_time(
+            'pk__lt=pk.partition("&")[0]',
+            "{last.created_at.isoformat()}/{last.pk}&of={last.recipient_id}",
+        ),
+        Edit(
+            _VIEWS,
+            _MINE,
+            '        before = self.request.query_params.get("before", "")\n'
+            '        user = before.partition("&of=")[2] or self.request.user\n'
+            "        mine = Notification.objects.filter(recipient=user)\n",
+        ),
+        _VIEWS_IMPORT_MODEL,
+    ),
+    correct("stored.private-pages", "after an id", *_ONE_EVENT_MANY_ROWS),
+    broken(
         "stored.hint",
         "no id",
         Edit(_MODELS, '"data": self.data, "id": self.pk}', '"data": self.data}'),
@@ -605,6 +622,21 @@ VARIANTS = [
             _VIEWS,
             "request.user.notifications.unread().count()",
             "request.user.notifications.count()",
+        ),
+    ),
+    broken(
+        "stored.unread-count",
+        "kept in the cache for half a minute",
+        Edit(
+            _VIEWS,
+            "request.user.notifications.unread().count()",
+            'cache.get_or_set(f"unread-{request.user.pk}",'
+            " request.user.notifications.unread().count, 30)",
+        ),
+        Edit(
+            _VIEWS,
+            "from django.shortcuts import",
+            "from django.core.cache import cache\nfrom django.shortcuts import",
         ),
     ),
     broken(

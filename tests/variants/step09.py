@@ -46,6 +46,14 @@ GREATEST = """\
         Inbox.objects.update_or_create(user_id=pk, defaults={"last_seq": numbers[pk]})
     return numbers
 """
+UNLOCKED = """\
+    numbers = {}
+    for pk in sorted(set(user_ids)):
+        inbox, _ = Inbox.objects.get_or_create(user_id=pk)
+        numbers[pk] = inbox.last_seq + 1
+        Inbox.objects.filter(user_id=pk).update(last_seq=numbers[pk])
+    return numbers
+"""
 ONE_BY_ONE = """\
     numbers = {}
     for pk in ORDER(user_ids):
@@ -118,6 +126,7 @@ CAREFULLY = """\
 
     transaction.on_commit(try_to_send)
 """
+PAGE = "PAGE_SIZE = 100\n"
 PUBSUB = '"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"'
 CORE = '"BACKEND": "channels_redis.core.RedisChannelLayer"'
 
@@ -232,6 +241,7 @@ WHERE_IT_QUERIES = """\
 
     async def answer(self, content):
 """
+START_AGAIN = "    if (!frame.recovered) startAt(connection, frame);\n"
 ON_PONG = "    if (frame.last_seq > connection.seen) resume(connection);\n"
 SEEN = "  } else if (!(event.seq <= connection.seen)) {"
 
@@ -261,9 +271,49 @@ VARIANTS = [
         ),
     ),
     broken(
-        "resume.writers",
-        "the greatest number and one",
+        "resume.pruned",
+        "the greatest number that is left and one",
         Edit(NUMBERING, COUNTING, GREATEST),
+    ),
+    correct(
+        "resume.pruned",
+        "one inbox after the other",
+        Edit(
+            NUMBERING,
+            COUNTING,
+            ONE_BY_ONE.replace("ORDER(user_ids)", "sorted(set(user_ids))"),
+        ),
+    ),
+    broken(
+        "resume.processes",
+        "an epoch for each start of a server",
+        Edit(NUMBERING, PAGE, PAGE + "EPOCH = new_epoch()\n"),
+        Edit(
+            NUMBERING, "    return inbox\n", "    inbox.epoch = EPOCH\n    return inbox\n"
+        ),
+    ),
+    correct(
+        "resume.processes",
+        "one epoch for all users",
+        Edit(
+            NUMBERING,
+            "    return inbox\n",
+            '    inbox.epoch = Inbox.objects.earliest("pk").epoch\n    return inbox\n',
+        ),
+    ),
+    correct(
+        "resume.forged",
+        "one epoch for all users",
+        Edit(
+            NUMBERING,
+            "    return inbox\n",
+            '    inbox.epoch = Inbox.objects.earliest("pk").epoch\n    return inbox\n',
+        ),
+    ),
+    broken(
+        "resume.writers",
+        "the last number is read without a lock",
+        Edit(NUMBERING, COUNTING, UNLOCKED),
     ),
     broken(
         "resume.writers",
@@ -398,6 +448,11 @@ VARIANTS = [
         "resume.page",
         "the module of the step before",
         Edit(MODULE, "", (_BEFORE / MODULE).read_text("utf-8")),
+    ),
+    broken(
+        "resume.page",
+        "it stays where it was after recovered: false",
+        Edit(MODULE, START_AGAIN, "    if (!frame.recovered) connection.onGap?.();\n"),
     ),
     broken("resume.page", "a pong is not looked at", Edit(MODULE, ON_PONG, "")),
     broken(
