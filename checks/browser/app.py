@@ -121,6 +121,10 @@ class App:
         `hanging`, or a close code."""
         self.window.call("(behaviour) => numeneonStage.serverIs(behaviour)", behaviour)
 
+    def answers_after(self, seconds: float) -> None:
+        """From now on a request of the page takes that long, on its own clock."""
+        self.window.call("(time) => numeneonStage.answersAfter(time)", 1000 * seconds)
+
     def drop(self, code: int) -> None:
         """End the open socket with that code."""
         self.window.call("(code) => numeneonStage.drop(code)", code)

@@ -40,9 +40,11 @@
   // What goes on by itself: requests, and what the other end of a socket is about to do.
 
   let pending = 0;
+  let lateness = 0;
 
   // The body is read here: what follows the answer needs no more time of the machine's.
   window.fetch = async (...given) => {
+    if (lateness) await new Promise((resolve) => later(resolve, lateness, [], false));
     pending += 1;
     try {
       const answer = await real.fetch(...given);
@@ -208,6 +210,9 @@
     // The machine sleeps: time passes, and no timer fires before it is awake again.
     sleep(milliseconds) {
       now += milliseconds;
+    },
+    answersAfter(milliseconds) {
+      lateness = milliseconds;
     },
     serverIs(behaviour) {
       server = behaviour;

@@ -15,6 +15,7 @@ from checks.browser.app import App, place_of_module
 from checks.browser.window import Reply
 from checks.errors import NotYet
 from checks.explain import place_of_consumer
+from checks.harness.client import Socket
 from checks.harness.harness import Harness
 from checks.harness.people import Person, life_of_token, signed_up
 from checks.harness.servers import LOCAL, Server, daphne, need, runserver, serve
@@ -49,6 +50,8 @@ _MANY = 300
 # After a connection that worked, delays are short again: so many of them, in seconds. A page
 # that still waits for up to 30 s has one chance in a thousand to stay below.
 _LOSSES, _SHORT = 5, 8
+# How late an answer may be: later than any page waits for it. Seconds.
+_LATE = 15
 # What is taken for the life of an access token that does not say it.
 _HOUR = 60 * 60
 # Delays are compared once they are as long as they get.
@@ -400,17 +403,23 @@ def ping_is_answered(harness: Harness) -> None:
     alice = signed_up(harness, server, "alice")
     with server.socket(alice.access) as socket:
         socket.receive()
-        for said in ('{"type": "hello"}', "[]", "null", f'{{"type": "{PING}"}}'):
-            socket.send(said)
-        answer = socket.receive(patience=3)
-        # A later step puts a position into it.
-        kind = answer.get("type") if isinstance(answer, dict) else None
-        if kind != PONG or socket.receive(patience=0.2) is not None:
-            raise NotYet(
-                f'after {{"type": "hello"}}, [], null and {{"type": "{PING}"}}: {socket}',
-                expected=f'{{"type": "{PONG}"}}, and nothing else',
-                look_at=place_of_consumer(harness.project),
-            )
+        for ping in (f'{{"type": "{PING}"}}', f'{{"type":"{PING}"}}'):
+            _expect_one_pong(harness, socket, ping)
+
+
+def _expect_one_pong(harness: Harness, socket: Socket, ping: str) -> None:
+    """That ping is answered, and what is said before it is not."""
+    for said in ('{"type": "hello"}', "[]", "null", ping):
+        socket.send(said)
+    answer = socket.receive(patience=3)
+    # A later step puts a position into it.
+    kind = answer.get("type") if isinstance(answer, dict) else None
+    if kind != PONG or socket.receive(patience=0.2) is not None:
+        raise NotYet(
+            f'after {{"type": "hello"}}, [], null and {ping}: {socket}',
+            expected=f'{{"type": "{PONG}"}}, and nothing else',
+            look_at=place_of_consumer(harness.project),
+        )
 
 
 @item("client.dead-peer", needs=["client.comes-back", "client.ping"])
@@ -460,6 +469,27 @@ def _expect_another(page: App, seconds: int, what: str) -> None:
         expected="a page that notices, and connects again",
         todo=f'send {{"type": "{PING}"}} after some silence, and wait for an answer',
     )
+
+
+@item("client.one-socket", needs=["client.dead-peer"])
+def page_has_one_socket(harness: Harness) -> None:
+    """However late the answer to its request for a token is, the page opens one socket."""
+    alice = _person(harness, "alice")
+    page = _signed_in(pages.played(harness, runserver(harness)), alice)
+    page.sleep((life_of_token(alice) or _HOUR) + 60)
+    page.answers_after(_LATE)
+    page.drop(_ABNORMAL)
+    page.advance(3 * _LATE)
+    page.answers_after(0)
+    page.advance(_LONGEST_DELAY)
+    count = sum(not socket["left"] for socket in page.attempts)
+    if count != 1:
+        raise page.news(
+            f"the connection broke, the token had expired, and the answer with a new one took "
+            f"{_LATE} s; later the page had {count} open sockets",
+            expected="one: with two, each event is shown twice",
+            todo="an attempt that was given up must not open its socket when its token arrives",
+        )
 
 
 @item("client.failing", needs=["client.backoff"])

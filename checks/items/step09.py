@@ -91,12 +91,13 @@ def events_are_numbered(harness: Harness) -> None:
     """Each event has a number, `seq`: one more than the user's previous event."""
     stage = stage_of(harness)
     alice, bob, carol = people(stage, "alice", "bob", "carol")
-    with stage.greeted(bob) as socket:
+    with stage.greeted(bob) as first, stage.greeted(bob) as second:
         for number in range(3):
             done(write(stage, alice, bob.id, f"Message {number}"), 201, "new_message")
             done(write(stage, alice, carol.id, "For somebody else"), 201, "new_message")
-        events = _events(socket, 3)
-    _expect_numbers(harness, events, 3, "bob got three messages, and carol as many:")
+        when = "bob got three messages on each of two devices, and carol as many:"
+        for socket in (first, second):
+            _expect_numbers(harness, _events(socket, 3), 3, when)
 
 
 @item("resume.no-hole", needs=["resume.numbers"])

@@ -225,6 +225,16 @@ VARIANTS = [
     ),
     correct("client.restart", "one closure, and pings at intervals", another),
     broken("client.ping", "nothing is answered", Edit(CONSUMERS, RECEIVED, "")),
+    broken(
+        "client.ping",
+        "only with a space behind the colon",
+        Edit(
+            CONSUMERS,
+            RECEIVED,
+            '        else:\n            if text_data == \'{"type": "ping"}\':\n'
+            '                await self.send_json({"type": "pong"})\n',
+        ),
+    ),
     broken("client.ping", "everything is answered", Edit(CONSUMERS, IS_PING, "if True:")),
     correct(
         "client.ping",
@@ -267,6 +277,12 @@ VARIANTS = [
         module(HANDLERS, ""),
     ),
     correct("client.dead-peer", "one closure, and pings at intervals", another),
+    broken(
+        "client.one-socket",
+        "an attempt that was given up opens its socket",
+        module("    if (attempt === connection.attempt) open(", "    open("),
+    ),
+    correct("client.one-socket", "one closure, and pings at intervals", another),
     broken(
         "client.failing",
         "the greeting counts as a success",

@@ -231,6 +231,18 @@ class Notifications {
 
 export const notificationSocket = (options) => new Notifications(options);
 """
+POSITION = "    sent = 0  # the number of the last notification that was sent\n"
+SHARED_POSITION = """\
+    positions = {}
+
+    @property
+    def sent(self):
+        return self.positions.get(self.scope["user"].pk, 0)
+
+    @sent.setter
+    def sent(self, number):
+        self.positions[self.scope["user"].pk] = number
+"""
 FAILURES = "except (DatabaseError, InterfaceError):"
 IN_DISPATCH = extract(_FOLDER / CONSUMER, "NotificationConsumer.dispatch") + "\n"
 WHERE_IT_QUERIES = """\
@@ -247,6 +259,11 @@ SEEN = "  } else if (!(event.seq <= connection.seen)) {"
 
 VARIANTS = [
     broken("resume.numbers", "no number", Edit(MODELS, f", {NUMBER}", "}")),
+    broken(
+        "resume.numbers",
+        "one position for all devices of a user",
+        Edit(CONSUMER, POSITION, SHARED_POSITION),
+    ),
     broken("resume.numbers", "the id of the row", Edit(MODELS, NUMBER, '"seq": self.pk}')),
     correct(
         "resume.numbers",
