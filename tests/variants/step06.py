@@ -377,7 +377,7 @@ VARIANTS = [
     correct(
         "deploy.blueprint",
         "keys, plans and regions of tomorrow",
-        Edit(PLAN, "plan: free  # Render deletes", "plan: starter  # Render deletes"),
+        Edit(PLAN, "plan: free  # expires", "plan: starter  # expires"),
         Edit(PLAN, FREE, "    plan: nano\n    shutdownStyle: calm\n"),
         Edit(PLAN, "runtime: python", "runtime: python\n    region: mumbai"),
         Edit(PLAN, ALLOW, f"{ALLOW}    region: mumbai\n"),
