@@ -97,13 +97,21 @@ class Browsers:
         self._browser: Browser | None = None
         self._lock = threading.Lock()
 
+    def start(self) -> None:
+        """Have a browser that runs, for the windows to come."""
+        with self._lock:
+            self._running()
+
     def window(self) -> Window:
         """A new window, which shares nothing with the others."""
         with self._lock:
-            if self._browser is None or not self._browser.alive:
-                self._end()
-                self._browser = Browser()
-            return self._browser.window()
+            return self._running().window()
+
+    def _running(self) -> Browser:
+        if self._browser is None or not self._browser.alive:
+            self._end()
+            self._browser = Browser()
+        return self._browser
 
     def close(self) -> None:
         """End the browser, if one was started."""

@@ -62,7 +62,7 @@ checklist = Checklist(
     prefetch=[
         lambda harness: runserver(harness),
         lambda harness: harness.database(),
-        lambda harness: harness.browsers.window().close(),
+        lambda harness: harness.browsers.start(),
         lambda harness: _person(harness, "alice"),
     ],
     starts_runserver=True,
