@@ -124,6 +124,8 @@ class Session:
         self._end_run()
         if harness:
             self._interpreters.refill(harness.sandbox, harness.env())
+            if self._warm:
+                harness.sandbox.compile()
 
     def _end_run(self) -> None:
         if self._harness:

@@ -24,11 +24,11 @@ import pytest
 
 from course import ROOT
 from tests.needs import lacking, needs
+from tools.player.browser import CHROMIUM, arguments
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LOCAL = {"127.0.0.1", "localhost"}
 # What a copy of the repository needs to run the command and build the pages.
 PARTS = ("course", "checks", "docs", "steps", "tools", "workshop")
@@ -92,8 +92,7 @@ def browser() -> Iterator[Browser]:
     """One headless Chromium for all tests."""
     playwright = needs("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        options = ["--no-sandbox"] if hasattr(os, "geteuid") and not os.geteuid() else []
-        made = driver.chromium.launch(executable_path=chromium(), args=options)
+        made = driver.chromium.launch(executable_path=chromium(), args=arguments())
         yield made
         made.close()
 

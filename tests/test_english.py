@@ -22,6 +22,9 @@ import pytest
 from course import ROOT
 from tools.site.pages import Fence, parse
 
+# One worker reads a file that all steps have once.
+pytestmark = pytest.mark.xdist_group("english")
+
 
 @dataclass(frozen=True)
 class Rule:

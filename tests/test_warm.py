@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +79,39 @@ def test_only_the_newest_databases_are_kept(
     assert len(list((tmp_path / "kept").iterdir())) == 2
     change(sandbox, "A = 1\n")
     assert not databases.reuse(sandbox, database)
+
+
+def test_compiled_file_is_never_older_than_its_source(sandbox: Sandbox) -> None:
+    """A save within the same second, of the same length, is what the next program runs."""
+    sandbox.compile()
+    settings = sandbox.project.root / SETTINGS
+    [compiled] = settings.parent.glob("__pycache__/settings.*.pyc")
+    before = settings.stat()
+    script = f"import sys; sys.path.insert(0, {str(settings.parent)!r}); import settings; "
+    script += "print(settings.A, settings.__cached__)"
+
+    def told() -> list[str]:
+        command = [sys.executable, "-B", "-c", script]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        return done.stdout.split()
+
+    assert told() == ["1", str(compiled)]
+    change(sandbox, "A = 2\n")
+    os.utime(settings, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert told() == ["2", str(compiled)]
+
+
+def test_file_that_cannot_be_compiled_is_left_to_the_programs(
+    sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It stops nothing and prints nothing here; corrected, it is compiled at the next time."""
+    pattern = "*/__pycache__/settings.*.pyc"
+    change(sandbox, "A = (\n")
+    sandbox.compile()
+    assert not list(sandbox.project.root.glob(pattern))
+
+    change(sandbox, 'A = "\\d" is 1\n')
+    sandbox.compile()
+
+    assert list(sandbox.project.root.glob(pattern))
+    assert capfd.readouterr() == ("", "")

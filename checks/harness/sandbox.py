@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import py_compile
 import re
 import shutil
 import stat
+import warnings
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +37,7 @@ class Sandbox:
         self.folder = scratch.make(scratch.CHECK)
         self._copied: dict[str, Stamp] = {}
         self._folders: set[Path] = set()
+        self._compiled: dict[str, Stamp] = {}
         root = self.folder / "project"
         self.project = replace(
             project, root=root, backend=root / project.backend.relative_to(project.root)
@@ -91,6 +96,16 @@ class Sandbox:
             ) from error
         return True
 
+    def compile(self) -> None:
+        """Compile what has changed, so that the programs to come need not: each of them would.
+
+        A Python compares such a file with its source, and ignores one of another Python.
+        """
+        for name, stamp in self._copied.items():
+            if name.endswith(".py") and self._compiled.get(name) != stamp:
+                self._compiled[name] = stamp
+                _compile(str(self.project.root / name))
+
     def as_learner(self, text: str) -> str:
         """Text from a process, with the scratch paths put back to the learner's own."""
         return text.replace(str(self.project.root), str(self.original.root))
@@ -139,6 +154,18 @@ def _tree(root: Path) -> tuple[set[Path], dict[str, Stamp]]:
                 todo="give the project's own folder with --project",
             )
     return folders, files
+
+
+def _compile(file: str) -> None:
+    """Compile one file, if that is possible: what is wrong with it is the programs' news."""
+    with suppress(py_compile.PyCompileError, OSError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        py_compile.compile(
+            file,
+            importlib.util.cache_from_source(file),
+            doraise=True,
+            invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH,
+        )
 
 
 def _stamp(file: str) -> Stamp | None:

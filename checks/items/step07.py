@@ -66,7 +66,7 @@ checklist = Checklist(
     prefetch=[
         lambda harness: runserver(harness),
         lambda harness: harness.database(),
-        lambda harness: harness.browsers.window().close(),
+        lambda harness: harness.browsers.start(),
         lambda harness: _person(harness, "alice"),
     ],
     starts_runserver=True,
@@ -556,13 +556,14 @@ def _served(harness: Harness) -> Server:
     """The project with the variables of production and no services: the page needs none."""
     plan = production(harness)
     backend = plan.sandbox.project.backend
-    python = str(harness.project.python)
-    collect = processes.Process(
-        [python, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"],
-        cwd=backend,
-        env=plan.env(),
-    )
-    harness.at_end(collect.kill)
+    env = plan.env() | {"PYTHONIOENCODING": "utf-8"}
+
+    def begin(*argv: str) -> processes.Process:
+        process = harness.interpreters.start(plan.sandbox, list(argv), env, backend)
+        harness.at_end(process.kill)
+        return process
+
+    collect = begin("manage.py", "collectstatic", "--no-input", "--verbosity", "0")
     if collect.wait(60):
         raise harness.crash(
             collect,
@@ -572,10 +573,7 @@ def _served(harness: Harness) -> Server:
         )
 
     def start(port: int) -> processes.Process:
-        argv = [python, "-m", "daphne", "-b", LOCAL, "-p", str(port), harness.project.asgi]
-        process = processes.Process(argv, cwd=backend, env=plan.env())
-        harness.at_end(process.kill)
-        return process
+        return begin("-m", "daphne", "-b", LOCAL, "-p", str(port), harness.project.asgi)
 
     process, port, up = processes.start_on_free_port(start, processes.listens)
     if not up:

@@ -36,6 +36,7 @@ def main():
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
     warm_interpreter.import_all([*warm_interpreter.LIBRARIES, *_TWISTED])
+    warm_interpreter.compile_patterns()
     if not _can_fork():
         return
     gc.collect()

@@ -69,6 +69,7 @@ _REACTOR = ["daphne.cli", "daphne.server"]
 
 def main():
     import_all([*LIBRARIES, *_REACTOR])
+    compile_patterns()
     task = json.loads(sys.stdin.buffer.raw.readline() or "null")
     if task is None:
         return
@@ -85,6 +86,14 @@ def import_all(names):
         # Whatever cannot be imported here is imported, or missed, when the project does.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+
+
+def compile_patterns():
+    """Have Django compile its pattern of an e-mail address, which it does at its first use:
+    that takes longer than anything else in a sign-up."""
+    with contextlib.suppress(Exception):
+        validators = importlib.import_module("django.core.validators")
+        validators.validate_email("somebody@example.com")
 
 
 def become(argv):

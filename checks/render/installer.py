@@ -174,6 +174,10 @@ class _Installation:
 def _link(shelf: Shelf, distribution: dict[str, Any]) -> None:
     for entry in map(Path, distribution["entries"] or ()):
         _replace(shelf.packages / entry.name, entry)
+        # A module that is a single file is compiled beside it, not inside it as a package is.
+        compiled = entry.with_name("__pycache__")
+        if entry.suffix == ".py" and compiled.is_dir():
+            _replace(shelf.packages / compiled.name, compiled)
     for script in map(Path, distribution["scripts"]):
         if (shelf.programs / script.name).is_symlink():  # the installers are files
             _replace(shelf.programs / script.name, script)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from checks.browser.browser import NEEDLESS
 from tools.player.matching import as_shown, matches, rewritten
 
 if TYPE_CHECKING:
@@ -27,6 +28,23 @@ if TYPE_CHECKING:
     )
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# What Playwright switches off, as far as it concerns a local page. Chromium knows one such
+# list: ours takes the place of Playwright's.
+_OFF = (
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+)
 SECONDS = 20.0
 # How long a window is watched after it has printed what is shown: nothing more may come.
 SETTLING_MS = 300
@@ -152,8 +170,15 @@ def chromium() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if found is None:
         raise NoBrowser("Chromium was not found")
-    options = ["--no-sandbox"] if hasattr(os, "geteuid") and not os.geteuid() else []
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=options)
+        browser = driver.chromium.launch(executable_path=found, args=arguments())
         yield browser
         browser.close()
+
+
+def arguments() -> list[str]:
+    """What Chromium gets besides Playwright's own arguments."""
+    # A sandbox inside a sandbox: root, and most containers, cannot have one.
+    root = hasattr(os, "geteuid") and not os.geteuid()
+    switched_off = f"--disable-features={','.join((*_OFF, *NEEDLESS))}"
+    return [switched_off, *(["--no-sandbox"] if root else [])]

@@ -78,7 +78,11 @@ def gate(home: Home, *, fast: bool, full: bool) -> list[GateStage]:
         _shown("format", [*ruff, "format", "--check", *ours], home.root),
         *types(home),
         *([] if fast else steps(home)),
-        _shown("tests", _pytest([*chosen, *(["--full"] if full else [])]), home.root),
+        _shown(
+            "tests",
+            _pytest([*chosen, *(["--full"] if full else [])], spare=1 if fast else 2),
+            home.root,
+        ),
     ]
 
 
@@ -90,11 +94,15 @@ def types(home: Home) -> list[GateStage]:
     return [GateStage("types", False, 0)] if os.environ.get("CI") else []
 
 
-def _pytest(extra: Sequence[str]) -> list[str]:
+def _pytest(extra: Sequence[str], *, spare: int = 2) -> list[str]:
+    """Pytest with so many more workers than there are processors.
+
+    Many cases wait for a server, or in silence; few of the fast ones do, and each worker
+    takes seconds to collect them all.
+    """
     alone = any(option.startswith(ONE_PROCESS) for option in extra)
-    # Two more than there are processors: many cases wait for a server, or in silence.
     # Tests of one group (of the built site) share a worker: what they need is made once.
-    several = ["-n", str((os.cpu_count() or 1) + 2), "--dist", "loadgroup"]
+    several = ["-n", str((os.cpu_count() or 1) + spare), "--dist", "loadgroup"]
     workers = [] if alone else several
     return [sys.executable, "-m", "pytest", *workers, *extra]
 
