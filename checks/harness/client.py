@@ -257,6 +257,8 @@ class Socket:
     origin: str | None = None
     refused: int | None = None
     subprotocol: str | None = None
+    # How it sent a token, if it sent one.
+    way: str = TOKEN_WAYS[0]
     offered: list[str] = field(default_factory=list)
     frames: list[Any] = field(default_factory=list)
     close_code: int | None = None
@@ -359,11 +361,6 @@ class Socket:
             self.line.heard("answer", _status_line(self.refused))
         else:
             self.line.heard("silence", f"no answer: {self.trouble}")
-
-    @property
-    def way(self) -> str:
-        """How it sent a token, if it sent one."""
-        return TOKEN_WAYS[0] if self.offered else TOKEN_WAYS[1]
 
     @property
     def opened(self) -> bool:
