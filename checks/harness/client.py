@@ -18,7 +18,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from checks.errors import Place
 from checks.harness.recorder import Line, line_to
-from course.contract import TOKEN_SUBPROTOCOL, TOKEN_WAYS, is_greeting
+from course.contract import (
+    TICKET_SUBPROTOCOL,
+    TOKEN_SUBPROTOCOL,
+    TOKEN_WAYS,
+    is_greeting,
+)
 from course.deadline import Deadline, at_most, waiting_for
 
 if TYPE_CHECKING:
@@ -343,7 +348,8 @@ class Socket:
             shown["Sec-WebSocket-Protocol"] = ", ".join(self.offered)
         if "Authorization" in headers:
             shown["Authorization"] = headers["Authorization"]
-        secrets = [name for name in self.offered if name != TOKEN_SUBPROTOCOL]
+        names = (TOKEN_SUBPROTOCOL, TICKET_SUBPROTOCOL)
+        secrets = [name for name in self.offered if name not in names]
         secrets += [value for _, value in parse_qsl(parts.query)]
         secrets += [text.partition("=")[2] for text in parts.query.split("&")]
         secrets += headers.get("Authorization", "").split()
