@@ -755,6 +755,7 @@ VARIANTS = [
             "    if requested_by != origin or not cache.delete(key):\n"
             "        return None\n    return user_id\n",
         ),
+        alone=True,  # another variant reads the cache by itself
     ),
     correct(
         "origins.header",
