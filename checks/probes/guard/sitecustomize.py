@@ -16,6 +16,7 @@ import re
 import signal
 import sys
 import threading
+from urllib.parse import urlsplit
 
 _ORIGIN = re.compile(r"https?://[\w.*-]+(:\d+)?/?")
 
@@ -78,10 +79,12 @@ def _scratch_caches(settings, plan):
 
 def _is_scratch(entry):
     """Whether a cache is in the database, which is ours, or in the Redis that we have named."""
-    ours = os.environ.get("REDIS_URL", "").rpartition("/")[0]
-    place = str(entry.get("LOCATION", ""))
-    in_database = str(entry.get("BACKEND", "")).endswith(".DatabaseCache")
-    return in_database or bool(ours and place.startswith(ours))
+    if str(entry.get("BACKEND", "")).endswith(".DatabaseCache"):
+        return True
+    ours = urlsplit(os.environ.get("REDIS_URL", "")).netloc
+    named = entry.get("LOCATION") or ""
+    places = [named] if isinstance(named, str) else named
+    return bool(ours) and all(urlsplit(place).netloc == ours for place in places)
 
 
 def _patient_writes():
