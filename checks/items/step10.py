@@ -56,10 +56,10 @@ _SAMPLE, _BITS = 12, 120
 # How old a ticket is that still has to work, and one that must not. Seconds.
 _YOUNG, _OLD = 20, TICKET_LIFE + 2
 # How many sockets offer one ticket at each server, and how long a statement then takes.
-_RIVALS, _SLOW = 3, 0.05
+_RIVALS, _SLOW = 2, 0.2
 # How late Redis answers: between reading a ticket and deleting it there is time; and how long
 # the server may take to notice that it is down. Seconds.
-_DISTANCE, _PATIENT = 0.05, 6
+_DISTANCE, _PATIENT = 0.15, 6
 # How long a greeting may take that must not come. Seconds.
 _GREETING = 1.0
 # What a page has to do within this time. Seconds of its own clock.

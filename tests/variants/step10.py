@@ -255,7 +255,8 @@ from django.core.cache import cache
 
 LIFETIME = 30
 URL = os.environ.get("REDIS_URL")
-STORE = redis.Redis.from_url(URL, socket_timeout=1) if URL else None
+ONCE = redis.retry.Retry(redis.backoff.NoBackoff(), 1)
+STORE = redis.Redis.from_url(URL, socket_timeout=1, retry=ONCE) if URL else None
 
 
 def issue(user_id, origin):
@@ -693,11 +694,11 @@ VARIANTS = [
     ),
     correct(
         "tickets.no-token",
-        "whoever has neither is refused with HTTP 403",
+        "what is offered and not valid is refused with HTTP 403",
         Edit(
             MIDDLEWARE,
             '        scope = {**scope, "user": user, "refusal": refusal}\n',
-            "        if user.is_anonymous and b'authorization' not in headers:\n"
+            "        if user.is_anonymous and protocols:\n"
             '            return await send({"type": "websocket.close"})\n'
             '        scope = {**scope, "user": user, "refusal": refusal}\n',
         ),
