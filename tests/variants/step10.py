@@ -808,6 +808,7 @@ async def user_with_ticket(ticket, origin):
     return user or AnonymousUser()
 """,
         ),
+        alone=True,  # it uses the key that another variant makes in another way
     ),
     correct(
         "tickets.opens",
