@@ -43,7 +43,7 @@ from course.contract import (  # noqa: E402
     RESUMED,
     STORED_EVENTS,
     address_of,
-    subprotocols_of,
+    headers_of,
     without_steering,
 )
 from course.processes import free_port, listening, wait_until  # noqa: E402
@@ -179,9 +179,8 @@ class Device:
         base = f"127.0.0.1:{self.chance.choice(self.ports)}"
         try:
             async with connect(
-                address_of(f"ws://{base}", self.token),
-                origin=f"http://{base}",  # type: ignore[arg-type]
-                subprotocols=subprotocols_of(self.token),  # type: ignore[arg-type]
+                address_of(f"ws://{base}", self.token, "header"),
+                additional_headers=headers_of(self.token, "header"),
                 open_timeout=PATIENCE,
                 close_timeout=1,
                 ping_interval=None,

@@ -15,10 +15,15 @@ SOCKET_PATH = "/ws/notifications/"
 # The pages that a browser can open: from step 0 on, and from part two on.
 DEMO_PATH = "/demo/"
 CLIENT_PATH = "/app/"
-# How an access token may travel to the socket, the safest way first: as the second of two
-# offered subprotocols, or as `?token=` in the address.
-TOKEN_WAYS = ("subprotocol", "query")
+# How an access token may travel to the socket: as the second of two offered subprotocols, as
+# `?token=` in the address, or in the header `Authorization`, which no browser can send. From
+# step 10 on the last one remains, and browsers offer a ticket in place of their token.
+TOKEN_WAYS = ("subprotocol", "query", "header")
 TOKEN_SUBPROTOCOL = "access_token"
+TICKET_PATH = "/api/v1/ws/ticket/"
+TICKET_SUBPROTOCOL = "ticket"
+# How long a ticket is valid. Seconds.
+TICKET_LIFE = 30
 
 # The parts of a user, as an event names one: briefly, or with the full name.
 _BRIEF = ("id", "username")
@@ -115,9 +120,12 @@ FRAMES = _by_kind(
 # Why an accepted socket was closed by the application (4000 to 4999 are ours to give:
 # RFC 6455, section 7.4.2).
 NOT_AUTHENTICATED = 4401
+TOO_LATE = 4408
 TRY_AGAIN_LATER = 4503
 CLOSE_CODES: dict[int, str] = {
     NOT_AUTHENTICATED: "not authenticated: no token, an invalid one, or one that has expired",
+    TOO_LATE: "too late: the ticket is unknown, was used or has expired; the client requests "
+    "another one, and tries again",
     TRY_AGAIN_LATER: "try again later, and resume: the database failed (part two)",
 }
 
@@ -126,6 +134,7 @@ CLOSE_CODES: dict[int, str] = {
 STEERING_VARIABLES = frozenset(
     {
         "ALLOWED_HOSTS",
+        "ALLOWED_ORIGINS",
         "DATABASE_URL",
         "DEBUG",
         "DJANGO_SETTINGS_MODULE",
@@ -157,6 +166,13 @@ def subprotocols_of(token: str | None, way: str = TOKEN_WAYS[0]) -> list[str] | 
     if token is None or way != "subprotocol":
         return None
     return [TOKEN_SUBPROTOCOL, token]
+
+
+def headers_of(token: str | None, way: str = TOKEN_WAYS[0]) -> dict[str, str]:
+    """The headers that a client adds to the handshake to hand its token over."""
+    if token is None or way != "header":
+        return {}
+    return {"Authorization": f"Bearer {token}"}
 
 
 def is_greeting(

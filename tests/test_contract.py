@@ -66,6 +66,7 @@ def harness() -> Iterator[Harness]:
 def test_last_step_keeps_the_contract(harness: Harness) -> None:
     """Its frames have the kinds and fields of the contract, its refusal the close code."""
     server = daphne(harness)
+    server.way = "header"
     alice, bob = (signed_up(harness, server, name) for name in ("alice", "bob"))
     with server.socket(alice.access) as hers, server.socket(bob.access) as his:
         frames = [hers.receive(), his.receive()]

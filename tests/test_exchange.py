@@ -195,7 +195,7 @@ def test_talker_is_bounded(socket_server):  # noqa: F811
 
 
 @pytest.mark.parametrize("token", [TOKEN, OPAQUE], ids=["JWT", "opaque"])
-@pytest.mark.parametrize("way", ["subprotocol", "query", "header"])
+@pytest.mark.parametrize("way", ["subprotocol", "ticket", "query", "header"])
 def test_token_is_never_whole(token, way, socket_server):  # noqa: F811
     """However it was sent, and although the project sends it back, in a megabyte or not."""
 
@@ -209,6 +209,7 @@ def test_token_is_never_whole(token, way, socket_server):  # noqa: F811
     address = socket_server(serve)
     options = {
         "subprotocol": {"subprotocols": ["access_token", token]},
+        "ticket": {"subprotocols": ["ticket", token]},
         "header": {"headers": {"Authorization": f"Bearer {token}"}},
         "query": {},
     }[way]

@@ -122,6 +122,7 @@ CHANCE = (
     (r"eyJ[\w.-]+", "<token>"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z?", "<time>"),
     (r'(id": )\d+', r"\1<id>"),
+    (r'(epoch": ")\w+', r"\1<epoch>"),
     (r"/\d+/", "/<id>/"),
     (r"\b[0-9a-f]{16}\b", "<epoch>"),
 )

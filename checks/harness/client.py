@@ -18,7 +18,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from checks.errors import Place
 from checks.harness.recorder import Line, line_to
-from course.contract import TOKEN_SUBPROTOCOL, TOKEN_WAYS, is_greeting
+from course.contract import (
+    TICKET_SUBPROTOCOL,
+    TOKEN_SUBPROTOCOL,
+    TOKEN_WAYS,
+    is_greeting,
+)
 from course.deadline import Deadline, at_most, waiting_for
 
 if TYPE_CHECKING:
@@ -257,6 +262,8 @@ class Socket:
     origin: str | None = None
     refused: int | None = None
     subprotocol: str | None = None
+    # How it sent a token, if it sent one.
+    way: str = TOKEN_WAYS[0]
     offered: list[str] = field(default_factory=list)
     frames: list[Any] = field(default_factory=list)
     close_code: int | None = None
@@ -341,7 +348,8 @@ class Socket:
             shown["Sec-WebSocket-Protocol"] = ", ".join(self.offered)
         if "Authorization" in headers:
             shown["Authorization"] = headers["Authorization"]
-        secrets = [name for name in self.offered if name != TOKEN_SUBPROTOCOL]
+        names = (TOKEN_SUBPROTOCOL, TICKET_SUBPROTOCOL)
+        secrets = [name for name in self.offered if name not in names]
         secrets += [value for _, value in parse_qsl(parts.query)]
         secrets += [text.partition("=")[2] for text in parts.query.split("&")]
         secrets += headers.get("Authorization", "").split()
@@ -359,11 +367,6 @@ class Socket:
             self.line.heard("answer", _status_line(self.refused))
         else:
             self.line.heard("silence", f"no answer: {self.trouble}")
-
-    @property
-    def way(self) -> str:
-        """How it sent a token, if it sent one."""
-        return TOKEN_WAYS[0] if self.offered else TOKEN_WAYS[1]
 
     @property
     def opened(self) -> bool:

@@ -76,8 +76,9 @@ class Harness(Resources):
         """The environment of a process that runs the learner's code (see probes/guard).
 
         `layer` is a CHANNEL_LAYERS entry or "project"; `database` a path, or "verify"
-        with `database_is`; `middleware` goes in front of the project's; `throttled` keeps
-        the project's limits of requests; `variables` are set on top, None removes one.
+        with `database_is`; `caches` keeps those of the project that are in these; `middleware`
+        goes in front of the project's; `throttled` keeps the project's limits of requests;
+        `variables` are set on top, None removes one.
         """
         variables = plan.pop("variables", {})
         whole = {

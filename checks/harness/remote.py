@@ -65,9 +65,11 @@ class Remote:
     ) -> Socket:
         """Open a WebSocket as a page of the deployment would."""
         way, base = way or self.way, self.origin.replace("http", "ws", 1)
+        headers = contract.headers_of(token, way)
         return Socket.open(
             contract.address_of(base, token, way, path=path),
-            origin=self.origin,
+            origin=None if headers else self.origin,
             subprotocols=contract.subprotocols_of(token, way),
+            headers=headers,
             patience=patience,
         )

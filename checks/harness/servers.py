@@ -102,11 +102,16 @@ class Server:
     ) -> Socket:
         """Open a WebSocket as a browser would; `origin` defaults to the server's `origin`.
 
+        A client that sends its token in a header is no browser, and by default sends no origin.
+
         Raises NotYet if the handshake gets no answer at all; a refusal is an answer. One of
         many that go through a `gate` at once may get none: then that is the result.
         """
         way = way or self.way
-        sent = {**self.proxy_headers, **(headers or {})}
+        own = contract.headers_of(token, way)
+        if origin == "":
+            origin = None if own else self.origin
+        sent = {**self.proxy_headers, **own, **(headers or {})}
         headers = {name: value for name, value in sent.items() if name != "Host"}
         url = contract.address_of(f"ws://{self.address}", token, way, path=path)
         if token is not None:
@@ -114,14 +119,14 @@ class Server:
         printed = self.process.printed
         found = Socket.open(
             url,
-            origin=self.origin if origin == "" else origin,
+            origin=origin,
             subprotocols=subprotocols,
             headers=headers,
             patience=patience,
             at=(LOCAL, self.port),
             gate=gate,
         )
-        found.printed_before = printed
+        found.way, found.printed_before = way, printed
         if found.unanswered and gate is None:
             raise self.fault(
                 f"the WebSocket handshake got no answer: {found.trouble}", printed

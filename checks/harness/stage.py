@@ -189,10 +189,19 @@ class Stage:
             socket=telling,
         )
 
+    def _found_another_way(self, person: Person) -> bool:
+        """Whether the project takes tokens in another way than the one that was tried first."""
+        before = self.server.way
+        return self.learn_way(person) is None and self.server.way != before
+
     def greeted(self, person: Person) -> Socket:
         """An open socket of that person, past its greeting. The caller closes it."""
         socket = self.open(person.access)
         frame = socket.receive()
+        if frame is None and socket.ended and self._found_another_way(person):
+            socket.close()
+            socket = self.open(person.access)
+            frame = socket.receive()
         if not is_greeting(frame, person.id, person.username):
             socket.close()
             raise self.news(

@@ -20,6 +20,7 @@ from checks.harness.harness import Harness
 from checks.harness.people import Person, life_of_token, signed_up
 from checks.harness.servers import LOCAL, Server, daphne, need, runserver, serve
 from checks.items import Checklist
+from checks.items.step05 import greet
 from checks.render.production import HOSTNAME, PROXY_HEADERS, production
 from course import processes
 from course.contract import (
@@ -400,6 +401,7 @@ def _shows(where: str, text: str) -> str:
 def ping_is_answered(harness: Harness) -> None:
     """The server answers `{"type": "ping"}` with `{"type": "pong"}`, and ignores other JSON."""
     server = daphne(harness)
+    greet(harness, server)
     alice = signed_up(harness, server, "alice")
     with server.socket(alice.access) as socket:
         socket.receive()

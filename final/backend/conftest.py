@@ -20,6 +20,13 @@ def memory_layer(settings):
     settings.CHANNEL_LAYERS = {"default": memory}
 
 
+@pytest.fixture(autouse=True)
+def database_cache(settings):
+    """Keep what is cached in the test database."""
+    backend = "django.core.cache.backends.db.DatabaseCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "cache"}}
+
+
 @pytest.fixture
 def make_user(db):
     """A function that makes the user of a given name."""

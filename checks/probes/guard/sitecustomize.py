@@ -16,6 +16,7 @@ import re
 import signal
 import sys
 import threading
+from urllib.parse import urlsplit
 
 _ORIGIN = re.compile(r"https?://[\w.*-]+(:\d+)?/?")
 
@@ -30,11 +31,7 @@ def _apply(settings, plan):
         _verify_database(settings, plan)
     else:
         _put(settings, "DATABASES", _scratch_databases(settings, plan["database"]))
-        _put(
-            settings,
-            "CACHES",
-            {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
-        )
+        _put(settings, "CACHES", _scratch_caches(settings, plan))
     _put(settings, "EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
     # Accounts of a check live for seconds; slow hashing would only make the learner wait.
     _put(settings, "PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
@@ -67,6 +64,27 @@ def _scratch_databases(settings, path):
         }
 
     return {alias: scratch(alias) for alias in {"default", *settings.DATABASES}}
+
+
+def _scratch_caches(settings, plan):
+    """Caches in memory; with `caches` in the plan, those that are scratch anyway stay."""
+    memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    if not plan.get("caches"):
+        return {"default": memory}
+    caches = getattr(settings, "CACHES", {"default": memory})
+    return {
+        alias: entry if _is_scratch(entry) else memory for alias, entry in caches.items()
+    }
+
+
+def _is_scratch(entry):
+    """Whether a cache is in the database, which is ours, or in the Redis that we have named."""
+    if str(entry.get("BACKEND", "")).endswith(".DatabaseCache"):
+        return True
+    ours = urlsplit(os.environ.get("REDIS_URL", "")).netloc
+    named = entry.get("LOCATION") or ""
+    places = [named] if isinstance(named, str) else named
+    return bool(ours) and all(urlsplit(place).netloc == ours for place in places)
 
 
 def _patient_writes():

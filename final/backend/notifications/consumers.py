@@ -45,7 +45,7 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
         if not user.is_authenticated:
             # A close before accept() reaches the browser as 1006, not as our code.
             await self.accept(self.chosen_subprotocol())
-            await self.close(code=4401)
+            await self.close(code=self.scope.get("refusal", 4401))
             return
         self.group = user_group(user.pk)
         # First the group, then the number: an event that is stored in between counts for

@@ -1,12 +1,14 @@
 """Notifications over HTTP."""
 
 from django.shortcuts import get_object_or_404
-from rest_framework import generics
+from redis.exceptions import RedisError
+from rest_framework import generics, status
+from rest_framework.exceptions import APIException
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from notifications import reading
+from notifications import reading, tickets
 from notifications.serializers import NotificationSerializer, UpToSerializer
 
 
@@ -57,3 +59,24 @@ class MarkReadView(APIView):
         seen.is_valid(raise_exception=True)
         unread = reading.mark_up_to(user=request.user, **seen.validated_data)
         return Response({"unread": unread})
+
+
+class TicketsUnavailable(APIException):
+    """There is nowhere to keep a ticket."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "Tickets are not available at the moment."
+    wait = 5  # seconds: DRF sends them as Retry-After
+
+
+class TicketView(APIView):
+    """Issue a ticket, which opens one socket."""
+
+    def post(self, request):
+        """Called for POST: 201 with the ticket, 503 while Redis is down."""
+        try:
+            ticket = tickets.issue(request.user.pk, request.headers.get("Origin", ""))
+        except RedisError as error:
+            raise TicketsUnavailable from error
+        answer = {"ticket": ticket, "expires_in": tickets.LIFETIME}
+        return Response(answer, status=status.HTTP_201_CREATED)

@@ -10,17 +10,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "numeneon.settings")
 django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
-from notifications.middleware import JWTAuthMiddleware  # noqa: E402
+from notifications.middleware import SocketAuthMiddleware  # noqa: E402
 from notifications.routing import websocket_urlpatterns  # noqa: E402
+from numeneon.origins import OriginMiddleware  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": django_application,
         # CORS does not apply to WebSockets: this keeps other sites' pages out.
-        "websocket": AllowedHostsOriginValidator(
-            JWTAuthMiddleware(URLRouter(websocket_urlpatterns))
+        "websocket": OriginMiddleware(
+            SocketAuthMiddleware(URLRouter(websocket_urlpatterns))
         ),
     }
 )

@@ -7,8 +7,9 @@ from pathlib import Path
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
-from redis.asyncio.retry import Retry
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 # Paths
 
@@ -41,6 +42,14 @@ ALLOWED_HOSTS = [
 if os.environ.get("RENDER_EXTERNAL_HOSTNAME"):
     ALLOWED_HOSTS.append(os.environ["RENDER_EXTERNAL_HOSTNAME"])
 
+# Other sites whose pages may use the API and open sockets, such as
+# https://app.example: the scheme, the host and the port unless it is the default.
+ALLOWED_ORIGINS = [
+    origin.strip()
+    for origin in os.environ.get("ALLOWED_ORIGINS", "").split(",")
+    if origin.strip()
+]
+
 # Apps
 
 INSTALLED_APPS = [
@@ -53,6 +62,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "corsheaders",
     "channels",
     "users",
     "posts",
@@ -87,6 +97,8 @@ TEMPLATES = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # Before everything that answers a request.
+    "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -147,6 +159,10 @@ REST_FRAMEWORK = {
 
 SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1)}
 
+# CORS is for HTTP; numeneon/origins.py reads the same list for sockets.
+CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+CORS_URLS_REGEX = r"^/api/"
+
 # Real-time
 
 ASGI_APPLICATION = "numeneon.asgi.application"
@@ -163,13 +179,13 @@ if not redis_url and not DEBUG:
     )
 
 if redis_url:
+    # A Redis that does not answer delays a request by two seconds at most.
+    redis_timeouts = {"socket_connect_timeout": 1, "socket_timeout": 1}
     redis_host = {
         "address": redis_url,
-        # A Redis that does not answer delays a request by two seconds at most.
-        "socket_connect_timeout": 1,
-        "socket_timeout": 1,
+        **redis_timeouts,
         # A connection that Redis has dropped fails when it is next used.
-        "retry": Retry(NoBackoff(), retries=1),
+        "retry": AsyncRetry(NoBackoff(), retries=1),
     }
     CHANNEL_LAYERS = {
         "default": {
@@ -178,9 +194,26 @@ if redis_url:
             "CONFIG": {"hosts": [redis_host]},
         }
     }
+    # Tickets for sockets: one process issues a ticket, another one may redeem it.
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": redis_url,
+            "OPTIONS": {**redis_timeouts, "retry": Retry(NoBackoff(), retries=1)},
+        }
+    }
 else:
     # In the memory of one process, which is all that a developer runs.
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    # In the database, which all processes share.
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "cache",
+            # A full table drops tickets that are still valid; the default is 300.
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        }
+    }
 
 # Production
 

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import TemplateView
 
+from notifications.views import TicketView
 from numeneon.health import health
 
 urlpatterns = [
@@ -14,6 +15,7 @@ urlpatterns = [
     path("api/friends/", include("friends.urls")),
     path("api/messages/", include("messaging.urls")),
     path("api/notifications/", include("notifications.urls")),
+    path("api/v1/ws/ticket/", TicketView.as_view()),
     path("demo/", TemplateView.as_view(template_name="messaging/demo.html")),
     path("app/", TemplateView.as_view(template_name="client/app.html")),
 ]

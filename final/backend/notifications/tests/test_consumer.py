@@ -3,13 +3,13 @@
 import json
 
 import pytest
+from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
-from django.contrib.auth.models import AnonymousUser
-from rest_framework_simplejwt.tokens import AccessToken
 
-from notifications.middleware import JWTAuthMiddleware
+from notifications import tickets
+from notifications.middleware import SocketAuthMiddleware
 from notifications.models import Inbox
 from notifications.routing import websocket_urlpatterns
 from notifications.tests.sockets import greeted, socket_for
@@ -18,15 +18,16 @@ from notifications.tests.sockets import greeted, socket_for
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_user_with_a_token_is_greeted(alice):
-    """A client that offers a token is told which user it is."""
+async def test_user_with_a_ticket_is_greeted(alice):
+    """A client that offers a ticket is told which user it is."""
+    ticket = await sync_to_async(tickets.issue)(alice.pk, "")
     socket = WebsocketCommunicator(
-        JWTAuthMiddleware(URLRouter(websocket_urlpatterns)),
+        SocketAuthMiddleware(URLRouter(websocket_urlpatterns)),
         "/ws/notifications/",
-        subprotocols=["access_token", str(AccessToken.for_user(alice))],
+        subprotocols=["ticket", ticket],
     )
 
-    assert await socket.connect() == (True, "access_token")
+    assert await socket.connect() == (True, "ticket")
     assert await socket.receive_json_from() == {
         "type": "connection_established",
         "message": "Connected as alice",
@@ -37,15 +38,20 @@ async def test_user_with_a_token_is_greeted(alice):
     await socket.disconnect()
 
 
-@pytest.mark.parametrize("offer", [[], ["access_token", "x"]])
-async def test_stranger_is_told_4401(offer):
-    """A client without a valid token is accepted and then closed with 4401."""
-    socket = socket_for(AnonymousUser())
-    socket.scope["subprotocols"] = offer
+@pytest.mark.parametrize(
+    ("offer", "code"), [([], 4401), (["ticket", "x"], 4408), (["chat"], 4401)]
+)
+async def test_stranger_is_told_why(offer, code):
+    """Without credentials a socket is closed with 4401, with an old ticket with 4408."""
+    socket = WebsocketCommunicator(
+        SocketAuthMiddleware(URLRouter(websocket_urlpatterns)),
+        "/ws/notifications/",
+        subprotocols=offer,
+    )
 
-    assert await socket.connect() == (True, offer[0] if offer else None)
+    assert await socket.connect() == (True, "ticket" if "ticket" in offer else None)
     closed = await socket.receive_output()
-    assert (closed["type"], closed["code"]) == ("websocket.close", 4401)
+    assert (closed["type"], closed["code"]) == ("websocket.close", code)
     await socket.disconnect()
 
 

@@ -1,24 +1,26 @@
 """The application that the server runs."""
 
 import pytest
+from asgiref.sync import sync_to_async
 from channels.testing import HttpCommunicator, WebsocketCommunicator
 from rest_framework_simplejwt.tokens import AccessToken
 
+from notifications import tickets
 from numeneon.asgi import application
 from numeneon.tests.test_settings import python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LOCAL = "http://localhost:3000"
+OWN = "http://testserver"
 
 
-def socket(path="/ws/notifications/", origin=LOCAL, token="x"):
+def socket(path="/ws/notifications/", origin=OWN, ticket="x"):
     """A WebSocket request as a browser sends it."""
     return WebsocketCommunicator(
         application,
         path,
-        headers=[(b"origin", origin.encode())] if origin else [],
-        subprotocols=["access_token", token],
+        headers=[(b"host", b"testserver"), (b"origin", origin.encode())],
+        subprotocols=["ticket", ticket],
     )
 
 
@@ -39,30 +41,42 @@ async def test_http_goes_to_django():
     assert response["status"] == 401
 
 
-async def test_user_with_a_token_is_greeted(alice):
-    """A page from an allowed host gets a socket of its user."""
-    client = socket(token=str(AccessToken.for_user(alice)))
+async def test_page_with_a_ticket_is_greeted(alice):
+    """A page of this server gets a socket of its user."""
+    ticket = await sync_to_async(tickets.issue)(alice.pk, OWN)
+    client = socket(ticket=ticket)
 
-    assert await client.connect() == (True, "access_token")
+    assert await client.connect() == (True, "ticket")
     assert (await client.receive_json_from())["message"] == "Connected as alice"
     await client.disconnect()
 
 
-async def test_bad_token_is_told_4401():
-    """A client whose token is not valid can read why: its socket is closed with 4401."""
-    client = socket(token="x")
+async def test_program_with_a_token_is_greeted(alice):
+    """A client that is no browser sends its access token in a header, and no origin."""
+    token = f"Bearer {AccessToken.for_user(alice)}"
+    headers = [(b"host", b"testserver"), (b"authorization", token.encode())]
+    client = WebsocketCommunicator(application, "/ws/notifications/", headers)
 
-    assert await client.connect() == (True, "access_token")
-    assert (await client.receive_output())["code"] == 4401
+    assert await client.connect() == (True, None)
+    assert (await client.receive_json_from())["message"] == "Connected as alice"
     await client.disconnect()
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", None])
-async def test_foreign_origin_is_refused(alice, origin):
-    """A page from another site gets no socket, even with a valid token."""
-    client = socket(origin=origin, token=str(AccessToken.for_user(alice)))
+async def test_bad_ticket_is_told_4408():
+    """A client whose ticket is not valid can read that it has to get another one."""
+    client = socket(ticket="x")
 
-    accepted, _ = await client.connect()
+    assert await client.connect() == (True, "ticket")
+    assert (await client.receive_output())["code"] == 4408
+    await client.disconnect()
+
+
+async def test_foreign_origin_is_refused(alice):
+    """A page of another site gets no socket, even with a ticket of its own."""
+    evil = "https://evil.example"
+    ticket = await sync_to_async(tickets.issue)(alice.pk, evil)
+
+    accepted, _ = await socket(origin=evil, ticket=ticket).connect()
 
     assert not accepted
 

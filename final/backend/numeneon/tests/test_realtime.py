@@ -33,6 +33,16 @@ def test_redis_url_chooses_the_layer(url, layer):
     assert setting(BACKEND, REDIS_URL=url) == layer
 
 
+@pytest.mark.parametrize(
+    ("url", "cache"), [("", "DatabaseCache"), ("redis://127.0.0.1:6379", "RedisCache")]
+)
+def test_tickets_are_kept_where_all_processes_find_them(url, cache):
+    """Never in the memory of one process: another one may get the socket."""
+    backend = "s.CACHES['default']['BACKEND'].rsplit('.')[-1]"
+
+    assert setting(backend, REDIS_URL=url) == cache
+
+
 def test_group_reaches_its_members_and_nobody_else():
     """Two channels of a group each get the message, a third one does not."""
 

@@ -12,6 +12,7 @@ VARIABLES = {
     "DEBUG",
     "SECRET_KEY",
     "ALLOWED_HOSTS",
+    "ALLOWED_ORIGINS",
     "DATABASE_URL",
     "REDIS_URL",
     "RENDER_EXTERNAL_HOSTNAME",
@@ -74,6 +75,25 @@ def test_allowed_hosts_are_separated_by_commas():
     hosts = setting("s.ALLOWED_HOSTS", ALLOWED_HOSTS="a.example, b.example,")
 
     assert hosts == "['a.example', 'b.example']"
+
+
+def test_allowed_origins_are_those_of_cors_too():
+    """One list says which sites may use the API and open sockets."""
+    environment = {"ALLOWED_ORIGINS": "https://a.example, http://b.example:3000,"}
+    wanted = "['https://a.example', 'http://b.example:3000']"
+
+    assert setting("s.ALLOWED_ORIGINS", **environment) == wanted
+    assert setting("s.CORS_ALLOWED_ORIGINS", **environment) == wanted
+    assert setting("s.ALLOWED_ORIGINS") == "[]"
+
+
+@pytest.mark.parametrize("origin", ["*", "app.example", "https://app.example/"])
+def test_origin_that_no_browser_sends_is_an_error(origin):
+    """An origin is a scheme, a host and perhaps a port; there is no wildcard."""
+    done = python("manage.py", "check", ALLOWED_ORIGINS=origin)
+
+    assert done.returncode != 0
+    assert "CORS_ALLOWED_ORIGINS" in done.stderr
 
 
 def test_database_is_sqlite_unless_a_url_names_another():

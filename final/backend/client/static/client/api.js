@@ -41,6 +41,16 @@ export async function accessToken() {
   return tokens?.access ?? null;
 }
 
+/** Return a ticket for one socket, or null if nobody is signed in. */
+export async function socketTicket() {
+  try {
+    return (await post("/api/v1/ws/ticket/")).ticket;
+  } catch (error) {
+    if (tokens) throw error;
+    return null;
+  }
+}
+
 export async function get(path) {
   return request("GET", path);
 }

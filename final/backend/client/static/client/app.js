@@ -38,8 +38,8 @@ const EVENTS = {
 
 const notifications = notificationSocket({
   protocols: async () => {
-    const token = await api.accessToken();
-    return token && ["access_token", token];
+    const ticket = await api.socketTicket();
+    return ticket && ["ticket", ticket];
   },
   onState: attempt(async (state, details) => {
     element("connection").dataset.state = state;

@@ -1,0 +1,28 @@
+"""Sockets for tests."""
+
+from contextlib import asynccontextmanager
+
+from channels.routing import URLRouter
+from channels.testing import WebsocketCommunicator
+
+from notifications.routing import websocket_urlpatterns
+
+
+def socket_for(user, path="/ws/notifications/"):
+    """A socket whose user is known, as if the middleware had found them."""
+    socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), path)
+    socket.scope["user"] = user
+    return socket
+
+
+@asynccontextmanager
+async def greeted(socket):
+    """Open a socket, read the greeting, and close it in the end."""
+    accepted, _ = await socket.connect()
+    assert accepted
+    await socket.receive_json_from()
+    try:
+        yield socket
+    finally:
+        # Also raises what ended the consumer, which might go unnoticed otherwise.
+        await socket.disconnect()
