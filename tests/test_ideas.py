@@ -61,6 +61,10 @@ IDEAS = {
     r"[Ii]dempotent": "8.2",
     r"query plan": "8.3",
     r"partial\*? index": "8.3",
+    r"[Tt]ickets?\b": "10.1",
+    r"race condition": "10.2",
+    r"\b4408\b": "10.2",
+    r"preflight": "10.3",
 }
 # A link to another page, or to a section of one; a picture is no explanation.
 LINKED = re.compile(r"(?<!!)\[[^\]]+\]\([^)]*\.md[^)]*\)")
