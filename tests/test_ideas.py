@@ -68,6 +68,10 @@ IDEAS = {
     r"deadlock": "9.1",
     r"`resume`": "9.2",
     r"\b4503\b": "9.3",
+    r"[Tt]ickets?\b": "10.1",
+    r"race condition": "10.2",
+    r"\b4408\b": "10.2",
+    r"preflight": "10.3",
 }
 # A link to another page, or to a section of one; a picture is no explanation.
 LINKED = re.compile(r"(?<!!)\[[^\]]+\]\([^)]*\.md[^)]*\)")

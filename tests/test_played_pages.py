@@ -274,6 +274,14 @@ def test_exported_variables_stay_until_they_are_unset(tmp_path: Path) -> None:
     assert played(f"{EDIT}```console\n{block}{say.format(None)}```\n", tmp_path).played == 1
 
 
+def test_exported_ports_are_those_of_the_copy(tmp_path: Path) -> None:
+    """A variable that names the page's server reaches the one that runs."""
+    say = "$ python -c \"import os; print(os.environ['SITE'].endswith(':8000'))\"\nTrue\n"
+    block = f"$ export SITE=http://127.0.0.1:8000\n{say}"
+
+    assert played(f"{EDIT}```console\n{block}```\n", tmp_path).played == 1
+
+
 def test_helper_runs_beside_the_server(tmp_path: Path) -> None:
     """Both answer, the helper until the end of the page."""
     helper = SERVER.replace("@run server", "@run beside").replace("-m http", "-u -m http")

@@ -72,7 +72,8 @@ class Windows:
 
         Raises playwright's Error with what the browser says to them.
         """
-        self._page(name).evaluate("async () => {" + "\n".join(lines) + "\n}")
+        script = rewritten("\n".join(lines), self._port, self._second_port)
+        self._page(name).evaluate("async () => {" + script + "\n}")
 
     def open(self, name: str, address: str) -> None:
         """Show a page in a window: `/demo/` at port 8000, or a whole address."""

@@ -335,7 +335,8 @@ class Player:
     def _type_in_shell(self, fence: Fence) -> None:
         """Type a block into `manage.py shell`, one shell for each block, and compare."""
         session = self.scratch.root / "session.txt"
-        session.write_text("\n".join([*fence.lines, ""]), "utf-8")
+        typed = "\n".join([*fence.lines, ""])
+        session.write_text(self.scratch.rewritten(typed), "utf-8")
         text = f'python manage.py shell --no-imports -c "{_DOCTEST.format(session.as_posix())}"'
         self._command(Command(text, (), fence.line), self._folder, fails=False)
 
@@ -350,7 +351,7 @@ class Player:
 
     def _set_variable(self, command: Command) -> None:
         """`export NAME=value` or `unset NAME`, for all that the page starts from here on."""
-        what, text = command.text.split(" ", 1)
+        what, text = self.scratch.rewritten(command.text).split(" ", 1)
         name, _, value = shlex.split(text)[0].partition("=")
         if what == "export":
             self._variables[name] = value

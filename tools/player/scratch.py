@@ -66,10 +66,14 @@ class Scratch:
 
     def _argv(self, command: str) -> list[str]:
         """What is run for a command: as in a terminal with the environment switched on."""
-        name, *arguments = shlex.split(rewritten(command, self.port, self.second_port))
+        name, *arguments = shlex.split(self.rewritten(command))
         if name == "python3" and arguments[:1] == ["tutorial.py"]:
             return [sys.executable, "-m", "workshop", *arguments[1:]]
         return [sys.executable if name == "python" else name, *arguments]
+
+    def rewritten(self, text: str) -> str:
+        """What a page has people type, with the copy's ports in the place of 8000 and 8001."""
+        return rewritten(text, self.port, self.second_port)
 
     def said(self, process: Process) -> list[str]:
         """What a process has printed so far, as a page would show it."""
