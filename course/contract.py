@@ -95,7 +95,7 @@ FRAMES = _by_kind(
         GREETING,
         {"message": (), "user_id": (), "epoch": (), "last_seq": ()},
         "Sent first, when a socket with a valid token has been accepted. `epoch` and "
-        "`last_seq`, which part two adds, say where the numbers of this user's events are.",
+        "`last_seq`, which part two adds, are the position that a new client starts from.",
     ),
     Frame(
         ERROR,

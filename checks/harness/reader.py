@@ -130,7 +130,7 @@ def position_in(stage: Stage, socket: Socket) -> tuple[Any, int]:
     if not epoch or not isinstance(last, int):
         raise stage.news(
             f"the greeting is {shorten(greeting)}",
-            expected='"epoch" and "last_seq" in it: where the numbers of this user are',
+            expected='"epoch" and "last_seq" in it: how far this user\'s events are numbered',
             part="consumer",
             socket=socket,
         )

@@ -364,7 +364,7 @@ def _queries(stage: Stage, author: Person) -> int:
 
 @item("stored.cursor", needs=["stored.private"])
 def pages_hold_each_once(harness: Harness) -> None:
-    """Reading on from page to page shows each notification once, even when new ones arrive."""
+    """Paging through the list shows each notification once, even when new ones arrive."""
     stage = stage_of(harness)
     alice, bob = people(stage, "alf", "bo")
     for number in range(_PAGE + 3):

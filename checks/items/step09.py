@@ -268,12 +268,12 @@ def gap_heals(harness: Harness) -> None:
         with _lost(stage):
             done(write(stage, alice, bob.id, "Lost"), 201, "new_message")
         done(write(stage, alice, bob.id, "Not lost"), 201, "new_message")
-        _expect_shown(reader, ["Lost", "Not lost"], "before it got an event")
+        _expect_shown(reader, ["Lost", "Not lost"], "and the next one arrived")
         reader.read_rest()  # until then the server may still look for more
         with _lost(stage):
             done(write(stage, alice, bob.id, "The last one"), 201, "new_message")
         wanted = ["Lost", "Not lost", "The last one"]
-        _expect_shown(reader, wanted, "before it sent a ping")
+        _expect_shown(reader, wanted, "and the client sent a ping")
 
 
 @contextlib.contextmanager
@@ -291,7 +291,8 @@ def _expect_shown(reader: Reader, texts: list[str], when: str) -> None:
     shown = [event.get("data", {}).get("content") for event in reader.read(len(texts), 5)]
     if shown != texts:
         raise reader.news(
-            f"an event was lost {when}; it has shown {', '.join(map(str, shown)) or 'nothing'}",
+            f"an event was lost {when}; the client has shown "
+            f"{', '.join(map(str, shown)) or 'nothing'}",
             f"{', '.join(texts)}, each once and in this order",
         )
 
@@ -317,7 +318,7 @@ def burst_is_complete(harness: Harness) -> None:
     if shown != texts:
         lost = len(set(texts) - set(shown))
         raise reader.news(
-            f"of {_BURST} messages it has shown {len(shown)}: {lost} were lost",
+            f"of {_BURST} messages the client has shown {len(shown)}: {lost} were lost",
             "all of them after a resume, each once and in order",
         )
 
@@ -568,7 +569,7 @@ def redis_may_restart(harness: Harness) -> None:
 
 @item("resume.forged", needs=["resume.missed"])
 def forged_positions_give_nothing(harness: Harness) -> None:
-    """A position that never existed, or is somebody else's, brings no events at all."""
+    """A client whose position never existed, or is somebody else's, gets no events at all."""
     stage = stage_of(harness)
     alice, bob, eve = people(stage, "ada", "bea", "eve")
     with stage.greeted(bob) as socket:
