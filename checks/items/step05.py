@@ -169,7 +169,11 @@ def _cause_of(harness: Harness, server: Server, socket: Socket, error: str) -> C
     )
 
 
-@item("asgi.concurrent", needs=["asgi.greets"])
+@item(
+    "asgi.concurrent",
+    needs=["asgi.greets"],
+    prefetch=[lambda harness: signed_up(harness, daphne(harness), "bob")],
+)
 def sockets_at_once_are_greeted(harness: Harness) -> None:
     """Sockets that connect at the same time are all greeted, each as its own user."""
     server = daphne(harness)

@@ -21,7 +21,7 @@ from checks.harness.people import Person, life_of_token, signed_up
 from checks.harness.servers import LOCAL, Server, daphne, need, runserver, serve
 from checks.items import Checklist
 from checks.items.step05 import greet
-from checks.render.production import HOSTNAME, PROXY_HEADERS, production
+from checks.render.production import HOSTNAME, production
 from course import processes
 from course.contract import (
     CLIENT_PATH,
@@ -557,15 +557,8 @@ def _production_server(harness: Harness) -> Server:
 def _served(harness: Harness) -> Server:
     """The project with the variables of production and no services: the page needs none."""
     plan = production(harness)
-    backend = plan.sandbox.project.backend
-    env = plan.env() | {"PYTHONIOENCODING": "utf-8"}
-
-    def begin(*argv: str) -> processes.Process:
-        process = harness.interpreters.start(plan.sandbox, list(argv), env, backend)
-        harness.at_end(process.kill)
-        return process
-
-    collect = begin("manage.py", "collectstatic", "--no-input", "--verbosity", "0")
+    arguments = ("collectstatic", "--no-input", "--verbosity", "0")
+    collect = plan.program("manage.py", *arguments)
     if collect.wait(60):
         raise harness.crash(
             collect,
@@ -573,20 +566,7 @@ def _served(harness: Harness) -> Server:
             expected="all static files are collected",
             todo="each import of a module has to name a file that is there",
         )
-
-    def start(port: int) -> processes.Process:
-        return begin("-m", "daphne", "-b", LOCAL, "-p", str(port), harness.project.asgi)
-
-    process, port, up = processes.start_on_free_port(start, processes.listens)
-    if not up:
-        raise harness.crash(process, "daphne with the settings of production ended")
-    return Server(
-        "the server with the settings of production",
-        port,
-        process,
-        harness.sandbox,
-        proxy_headers=PROXY_HEADERS,
-    )
+    return plan.daphne()
 
 
 @item("client.events", needs=["client.connects"])

@@ -36,8 +36,7 @@ from checks.harness.tickets import (
 )
 from checks.harness.together import arrivals
 from checks.items import Checklist
-from checks.render.production import HOSTNAME, PROXY_HEADERS, production
-from course import processes
+from checks.render.production import HOSTNAME, production
 from course.contract import (
     SOCKET_PATH,
     TICKET_LIFE,
@@ -668,23 +667,7 @@ def production_allows_its_own_page(harness: Harness) -> None:
 
 def _in_production(harness: Harness) -> Server:
     """The project with the variables of production; no request here needs its services."""
-    plan = production(harness)
-    argv = [str(harness.project.python), "-m", "daphne", "-b", LOCAL, "-p"]
-
-    def start(port: int) -> processes.Process:
-        process = processes.Process(
-            [*argv, str(port), harness.project.asgi],
-            cwd=plan.sandbox.project.backend,
-            env=plan.env(redis_url=harness.redis().url),
-        )
-        harness.at_end(process.kill)
-        return process
-
-    process, port, up = processes.start_on_free_port(start, processes.listens)
-    if not up:
-        raise harness.crash(process, "daphne with the settings of production ended")
-    name = "the server with the settings of production"
-    return Server(name, port, process, harness.sandbox, proxy_headers=PROXY_HEADERS)
+    return production(harness).daphne(redis_url=harness.redis().url)
 
 
 @item("origins.cors", needs=["origins.allowed"])

@@ -20,7 +20,7 @@ from checks.harness.harness import Harness
 from checks.harness.logs import last_traceback, last_words
 from checks.harness.project import read
 from checks.harness.sandbox import Sandbox
-from checks.harness.servers import Server
+from checks.harness.servers import LOCAL, Server
 from checks.render import blueprint, installer, values
 from checks.render.blueprint import FILE, Blueprint
 from checks.render.installer import Shelf
@@ -268,6 +268,30 @@ class Production:
         process = self.harness.interpreters.start(self.sandbox, argv, env, self.folder)
         self.harness.at_end(process.kill)
         return process
+
+    def program(self, *argv: str, **services: Any) -> Process:
+        """Start a Python program of the copy in its backend folder, without a blueprint's
+        commands; `services` are what env() is given."""
+        env = self.env(**services) | {"PYTHONIOENCODING": "utf-8"}
+        backend = self.sandbox.project.backend
+        process = self.harness.interpreters.start(self.sandbox, list(argv), env, backend)
+        self.harness.at_end(process.kill)
+        return process
+
+    def daphne(self, **services: Any) -> Server:
+        """Daphne with the settings of production, whatever the blueprint starts."""
+
+        def start(port: int) -> Process:
+            argv = ["-m", "daphne", "-b", LOCAL, "-p", str(port), self.harness.project.asgi]
+            return self.program(*argv, **services)
+
+        process, port, up = start_on_free_port(start, processes.listens)
+        if not up:
+            raise self.harness.crash(
+                process, "daphne with the settings of production ended"
+            )
+        name = "the server with the settings of production"
+        return Server(name, port, process, self.sandbox, proxy_headers=PROXY_HEADERS)
 
     def run(self, key: str, env: dict[str, str]) -> Process:
         """Run that command of the blueprint; raises NotYet if it fails or does not end."""
