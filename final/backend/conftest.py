@@ -2,6 +2,7 @@
 
 import pytest
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
 
 from friends.models import Friendship
 from users.services import create_account
@@ -58,7 +59,7 @@ def client_for():
 
     def make(user):
         client = APIClient()
-        client.force_authenticate(user)
+        client.force_authenticate(user, AccessToken.for_user(user))
         return client
 
     return make

@@ -3,12 +3,11 @@
 import logging
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError, InterfaceError
 
 from notifications import numbering
-from notifications.middleware import SUBPROTOCOL
 from notifications.services import user_group
+from notifications.signed_in import SignedInConsumer
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +23,7 @@ REFETCH = [
 ]
 
 
-class NotificationConsumer(AsyncJsonWebsocketConsumer):
+class NotificationConsumer(SignedInConsumer):
     """Forward a user's notifications to one open socket, each once and in order."""
 
     group = None
@@ -35,25 +34,19 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
         try:
             await super().dispatch(message)
         except (DatabaseError, InterfaceError):
-            # As HTTP's 503: not now. The client resumes when it is back.
+            # 1013 says: try again later. The client resumes when it is back.
             logger.exception("The database failed, so a socket is closed")
-            await self.close(code=4503)
+            await self.close(code=1013)
 
-    async def connect(self):
-        """Called when a client wants to connect, before the socket is open."""
+    async def welcome(self):
+        """Called when it is known whose socket this is."""
         user = self.scope["user"]
-        if not user.is_authenticated:
-            # A close before accept() reaches the browser as 1006, not as our code.
-            await self.accept(self.chosen_subprotocol())
-            await self.close(code=self.scope.get("refusal", 4401))
-            return
         self.group = user_group(user.pk)
-        # First the group, then the number: an event that is stored in between counts for
-        # both, so it cannot be missed.
+        # First the group, then the number: what is stored in between is a gap, which
+        # closes, and not a loss.
         await self.channel_layer.group_add(self.group, self.channel_name)
         inbox = await inbox_of(user.pk)
         self.sent = inbox.last_seq
-        await self.accept(self.chosen_subprotocol())
         await self.send_json(
             {
                 "type": "connection_established",
@@ -61,33 +54,30 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
                 "user_id": user.pk,
                 "epoch": inbox.epoch,
                 "last_seq": inbox.last_seq,
+                **self.expiry(),
             }
         )
 
-    async def disconnect(self, code):
-        """Called when the socket is closed, by whichever side."""
+    async def leave(self):
+        """Called when the socket has ended, however it did."""
         if self.group:
             await self.channel_layer.group_discard(self.group, self.channel_name)
-
-    async def receive(self, text_data=None, bytes_data=None, **kwargs):
-        """Called for each frame from the client: anything but JSON is an error."""
-        try:
-            content = await self.decode_json(text_data or "")
-        except (ValueError, RecursionError):
-            # An uncaught exception would close the socket.
-            error = {"type": "error", "message": "Send JSON in a text frame."}
-            await self.send_json(error)
-        else:
-            await self.receive_json(content)
+        await super().leave()
 
     async def receive_json(self, content, **kwargs):
-        """Called by receive() with what a frame says: two types are answered."""
+        """Called by receive() with what a frame says: three types are answered."""
         kind = content.get("type") if isinstance(content, dict) else None
-        if kind == "ping":
+        if kind == "auth":
+            await self.authenticate(content.get("token"))
+        elif self.claims is None:
+            await self.complain("Send a frame of the type auth first.")
+        elif kind == "ping":
             inbox = await inbox_of(self.scope["user"].pk)
             await self.send_json({"type": "pong", "last_seq": inbox.last_seq})
         elif kind == "resume":
             await self.resume(content.get("epoch"), content.get("seq"))
+        else:
+            await self.complain("The type of a frame is auth, ping or resume.")
 
     async def resume(self, epoch, seq):
         """Send what the client has missed, or tell it that this is not possible."""
@@ -102,7 +92,9 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
 
     async def catch_up(self, last_seq):
         """Send all that is stored and was not sent. Return False if some of it is gone."""
-        while page := await page_after(self.scope["user"].pk, self.sent):
+        while not self.closed and (
+            page := await page_after(self.scope["user"].pk, self.sent)
+        ):
             for notification in page:
                 if notification.seq != self.sent + 1:
                     return False
@@ -110,7 +102,7 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
         return self.sent >= last_seq
 
     async def start_over(self):
-        """Tell the client what to request, and the number to continue from."""
+        """Tell the client what to request, and which position that brings it to."""
         inbox = await inbox_of(self.scope["user"].pk)
         self.sent = inbox.last_seq
         answer = {"epoch": inbox.epoch, "last_seq": inbox.last_seq, "refetch": REFETCH}
@@ -129,7 +121,3 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
             await self.forward(frame)
         elif seq > self.sent and not await self.catch_up(seq):
             await self.start_over()
-
-    def chosen_subprotocol(self):
-        """Return our subprotocol if it was offered: a browser fails if none of its own is chosen."""
-        return SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None

@@ -1,13 +1,10 @@
-"""Finds the user of a socket by what the client offers: a ticket or an access token."""
+"""Finds out by what the client offers, a ticket or an access token, who is signed in."""
 
 from channels.db import database_sync_to_async
 from channels.middleware import BaseMiddleware
 from django.contrib.auth.models import AnonymousUser
-from rest_framework.exceptions import AuthenticationFailed
-from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from notifications import tickets
-from users.models import User
+from notifications import sessions, tickets
 
 # A browser cannot send headers with a WebSocket, except for a list of subprotocols:
 # new WebSocket(url, ["ticket", ticket]). A ticket in the URL would be logged.
@@ -21,34 +18,32 @@ class SocketAuthMiddleware(BaseMiddleware):
         """Called once for each socket, before its consumer."""
         headers = dict(scope["headers"])
         protocols = scope["subprotocols"]
+        # Without either, the client's first frame has to bring a token.
+        claims, refusal = {}, None
         if len(protocols) == 2 and protocols[0] == SUBPROTOCOL:
-            user = await user_with_ticket(protocols[1], headers.get(b"origin", b""))
+            claims = await claims_of_ticket(protocols[1], headers.get(b"origin", b""))
             # Too late: the client requests another ticket, and tries again.
-            refusal = 4408
-        else:
-            user = await user_with_token(headers.get(b"authorization", b""))
+            refusal = 4401 if claims else 4408
+        elif b"authorization" in headers:
+            claims = await claims_of_header(headers[b"authorization"])
             # Not authenticated: the client has to sign in first.
             refusal = 4401
-        scope = {**scope, "user": user, "refusal": refusal}
+        user = await user_of(claims) or AnonymousUser()
+        scope = {**scope, "user": user, "claims": claims, "refusal": refusal}
         return await super().__call__(scope, receive, send)
 
 
 @database_sync_to_async
-def user_with_ticket(ticket, origin):
-    """Return the active user that a ticket was issued to. This uses the ticket up."""
-    user_id = tickets.redeem(ticket, origin.decode("latin1"))
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    return user or AnonymousUser()
+def claims_of_ticket(ticket, origin):
+    """Return the claims that a ticket was issued for. This uses the ticket up."""
+    return tickets.redeem(ticket, origin.decode("latin1"))
 
 
 @database_sync_to_async
-def user_with_token(header):
-    """Return the active user whose access token is in that Authorization header."""
-    authentication = JWTAuthentication()
-    try:
-        # Without "Bearer" it is None, for which simplejwt would make a new token.
-        token = authentication.get_raw_token(header) or b""
-        return authentication.get_user(authentication.get_validated_token(token))
-    except (AuthenticationFailed, TypeError, ValueError):
-        # TypeError and ValueError: the user id in the token is not a number.
-        return AnonymousUser()
+def claims_of_header(header):
+    """Return the claims of the access token in that Authorization header."""
+    scheme, _, token = header.decode("latin1").partition(" ")
+    return sessions.claims_of(token.strip()) if scheme.lower() == "bearer" else {}
+
+
+user_of = database_sync_to_async(sessions.user_of)

@@ -79,3 +79,17 @@ class Notification(models.Model):
     def frame(self):
         """Return what a socket is sent: the event, the id of its row and its number."""
         return {"type": self.kind, "data": self.data, "id": self.pk, "seq": self.seq}
+
+
+class Connection(models.Model):
+    """An open socket. Its server says every now and then that it is still there."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="connections"
+    )
+    channel = models.CharField(max_length=100, unique=True)
+    opened_at = models.DateTimeField(auto_now_add=True)
+    seen_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self):
+        return f"Socket of {self.user}"

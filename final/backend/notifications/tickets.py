@@ -8,19 +8,19 @@ from django.core.cache import cache
 LIFETIME = 30  # seconds
 
 
-def issue(user_id, origin):
-    """Return a new ticket: it opens one socket for this user, from a page of this origin."""
+def issue(claims, origin):
+    """Return a new ticket: it opens one socket with these claims, from a page of this origin."""
     ticket = secrets.token_urlsafe(16)  # 16 bytes: 128 random bits
-    cache.set(key_of(ticket, origin), user_id, timeout=LIFETIME)
+    cache.set(key_of(ticket, origin), claims, timeout=LIFETIME)
     return ticket
 
 
 def redeem(ticket, origin):
-    """Return the id of the ticket's user, once; None if the ticket is not valid (any more)."""
+    """Return the ticket's claims, once; nothing if the ticket is not valid (any more)."""
     key = key_of(ticket, origin)
-    user_id = cache.get(key)
+    claims = cache.get(key)
     # Two sockets may have read the same ticket: delete() returns True for one of them.
-    return user_id if cache.delete(key) else None
+    return claims if cache.delete(key) else {}
 
 
 def key_of(ticket, origin):

@@ -13,7 +13,7 @@ from notifications.serializers import NotificationSerializer, UpToSerializer
 
 
 class NewestFirst(CursorPagination):
-    """Pages that continue after the last id shown: new rows do not shift them."""
+    """Pages that follow the last id shown: what arrives meanwhile moves nothing."""
 
     ordering = "-id"
     page_size = 20
@@ -75,7 +75,9 @@ class TicketView(APIView):
     def post(self, request):
         """Called for POST: 201 with the ticket, 503 while Redis is down."""
         try:
-            ticket = tickets.issue(request.user.pk, request.headers.get("Origin", ""))
+            ticket = tickets.issue(
+                request.auth.payload, request.headers.get("Origin", "")
+            )
         except RedisError as error:
             raise TicketsUnavailable from error
         answer = {"ticket": ticket, "expires_in": tickets.LIFETIME}

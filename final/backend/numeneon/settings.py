@@ -33,6 +33,16 @@ if not DEBUG and len(SECRET_KEY) < 32:
     raise ImproperlyConfigured(
         "SECRET_KEY is too short: give it at least 32 characters."
     )
+if not DEBUG and (
+    SECRET_KEY.startswith("django-insecure-") or len(set(SECRET_KEY)) < 10
+):
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not a secret: let a program choose it at random."
+    )
+if DEBUG and os.environ.get("RENDER"):
+    raise ImproperlyConfigured(
+        "DEBUG is on, and this is Render: error pages would show settings to everybody."
+    )
 
 ALLOWED_HOSTS = [
     host.strip()
@@ -62,6 +72,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
     "corsheaders",
     "channels",
     "users",
@@ -157,7 +168,11 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
-SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1)}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),
+    # A new password makes all tokens worthless.
+    "CHECK_REVOKE_TOKEN": True,
+}
 
 # CORS is for HTTP; numeneon/origins.py reads the same list for sockets.
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
@@ -169,6 +184,17 @@ ASGI_APPLICATION = "numeneon.asgi.application"
 
 # A client that missed more notifications than this requests the lists again.
 RESUME_LIMIT = 2_000
+
+# How often a socket says that it is open, and looks whether its user may stay. Seconds.
+HEARTBEAT_SECONDS = 30
+
+# What a client may cost.
+AUTH_SECONDS = 5  # until it has said who it is
+MAX_FRAME_BYTES = 65_536
+FRAMES_PER_MINUTE = 120
+SOCKETS_PER_USER = 10
+SEND_SECONDS = 10  # that one frame may wait until the client reads
+MAX_UNCONFIRMED_BYTES = 1_048_576  # sent since the client's last frame
 
 redis_url = os.environ.get("REDIS_URL")
 

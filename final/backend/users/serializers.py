@@ -6,7 +6,10 @@ from django.db import IntegrityError
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 from rest_framework_simplejwt.exceptions import InvalidToken
-from rest_framework_simplejwt.serializers import TokenRefreshSerializer
+from rest_framework_simplejwt.serializers import (
+    TokenObtainPairSerializer,
+    TokenRefreshSerializer,
+)
 
 from users.models import User
 from users.services import create_account
@@ -86,6 +89,17 @@ class SignupSerializer(serializers.ModelSerializer):
         return AccountSerializer(user).data
 
 
+class LoginSerializer(TokenObtainPairSerializer):
+    """The tokens of one login, which know each other: log-out ends them together."""
+
+    @classmethod
+    def get_token(cls, user):
+        """Called by validate(): the access tokens made from this one have its claims."""
+        token = super().get_token(user)
+        token["login"] = token["jti"]
+        return token
+
+
 class RefreshSerializer(TokenRefreshSerializer):
     """A refresh token, refused when its user is gone."""
 
@@ -95,3 +109,24 @@ class RefreshSerializer(TokenRefreshSerializer):
             return super().validate(attrs)
         except User.DoesNotExist as error:
             raise InvalidToken("The user of this token no longer exists.") from error
+
+
+class PasswordSerializer(serializers.Serializer):
+    """A new password, set by someone who knows the old one."""
+
+    old_password = serializers.CharField()
+    new_password = serializers.CharField()
+
+    def validate_old_password(self, value):
+        """Called by is_valid() with the password that is said to be the present one."""
+        if not self.context["request"].user.check_password(value):
+            raise serializers.ValidationError("This is not your password.")
+        return value
+
+    def validate_new_password(self, value):
+        """Called by is_valid() with the password to be."""
+        try:
+            validate_password(value, user=self.context["request"].user)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+        return value

@@ -1,12 +1,20 @@
-"""Accounts over HTTP. Signing in is simplejwt's own view."""
+"""Accounts over HTTP. Tokens are issued, renewed and ended by simplejwt's own views."""
 
 from django.db.models import Q
-from rest_framework import generics, permissions
-from rest_framework_simplejwt.views import TokenRefreshView
+from rest_framework import generics, permissions, status
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_simplejwt.views import (
+    TokenBlacklistView,
+    TokenObtainPairView,
+    TokenRefreshView,
+)
 
 from users.models import User
 from users.serializers import (
     AccountSerializer,
+    LoginSerializer,
+    PasswordSerializer,
     RefreshSerializer,
     SignupSerializer,
     UserSerializer,
@@ -20,6 +28,33 @@ class SignupView(generics.CreateAPIView):
     authentication_classes = []
     permission_classes = [permissions.AllowAny]
     serializer_class = SignupSerializer
+
+
+class LoginView(TokenObtainPairView):
+    """Exchange an address and a password for tokens."""
+
+    serializer_class = LoginSerializer
+
+
+class LogoutView(TokenBlacklistView):
+    """Make a refresh token worthless, and end what was opened with its access tokens."""
+
+    def post(self, request, *args, **kwargs):
+        """Called for POST: 204, or 401 if the token is not good any more."""
+        super().post(request, *args, **kwargs)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PasswordView(APIView):
+    """Change the user's password, which ends all of their sessions."""
+
+    def post(self, request):
+        """Called for POST: 204, or 400 if one of the passwords is not right."""
+        passwords = PasswordSerializer(data=request.data, context={"request": request})
+        passwords.is_valid(raise_exception=True)
+        request.user.set_password(passwords.validated_data["new_password"])
+        request.user.save(update_fields=["password"])
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class RefreshView(TokenRefreshView):

@@ -7,6 +7,7 @@ from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
+from rest_framework_simplejwt.tokens import AccessToken
 
 from notifications import tickets
 from notifications.middleware import SocketAuthMiddleware
@@ -20,7 +21,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 async def test_user_with_a_ticket_is_greeted(alice):
     """A client that offers a ticket is told which user it is."""
-    ticket = await sync_to_async(tickets.issue)(alice.pk, "")
+    claims = AccessToken.for_user(alice).payload
+    ticket = await sync_to_async(tickets.issue)(claims, "")
     socket = WebsocketCommunicator(
         SocketAuthMiddleware(URLRouter(websocket_urlpatterns)),
         "/ws/notifications/",
@@ -28,7 +30,9 @@ async def test_user_with_a_ticket_is_greeted(alice):
     )
 
     assert await socket.connect() == (True, "ticket")
-    assert await socket.receive_json_from() == {
+    greeting = await socket.receive_json_from()
+    assert 3590 < greeting.pop("expires_in") <= 3600
+    assert greeting == {
         "type": "connection_established",
         "message": "Connected as alice",
         "user_id": alice.pk,
@@ -39,13 +43,15 @@ async def test_user_with_a_ticket_is_greeted(alice):
 
 
 @pytest.mark.parametrize(
-    ("offer", "code"), [([], 4401), (["ticket", "x"], 4408), (["chat"], 4401)]
+    ("offer", "header", "code"),
+    [([], "Bearer x", 4401), (["ticket", "x"], "", 4408), (["chat"], "Basic x", 4401)],
 )
-async def test_stranger_is_told_why(offer, code):
-    """Without credentials a socket is closed with 4401, with an old ticket with 4408."""
+async def test_stranger_is_told_why(offer, header, code):
+    """With a bad token a socket is closed with 4401, with an old ticket with 4408."""
     socket = WebsocketCommunicator(
         SocketAuthMiddleware(URLRouter(websocket_urlpatterns)),
         "/ws/notifications/",
+        headers=[(b"authorization", header.encode())],
         subprotocols=offer,
     )
 
@@ -67,7 +73,7 @@ async def test_last_slash_is_optional(alice, path):
     [
         {"text": "hello"},
         {"text": ""},
-        {"text": "[" * 100_000},
+        {"text": "[" * 60_000},
         {"bytes": b"{}"},
         {"bytes": b"\xff"},
     ],
@@ -93,12 +99,15 @@ async def test_ping_is_answered(alice):
 
 
 @pytest.mark.parametrize("content", [{"type": "hello"}, {}, ["ping"], "ping", None, 1])
-async def test_other_json_is_ignored(alice, content):
-    """This socket has no other commands."""
+async def test_other_json_is_refused(alice, content):
+    """A frame of no known type is answered with the types that there are."""
     async with greeted(socket_for(alice)) as socket:
         await socket.send_to(text_data=json.dumps(content))
 
-        assert await socket.receive_nothing()
+        answer = await socket.receive_json_from()
+
+        assert answer["type"] == "error"
+        assert "resume" in answer["message"]
 
 
 async def test_closed_socket_has_left_its_group(alice):

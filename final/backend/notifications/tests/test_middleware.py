@@ -15,7 +15,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 ORIGIN = "https://app.example"
 
-issue = sync_to_async(tickets.issue)
+
+@sync_to_async
+def issue(user, origin):
+    """Return a ticket for the user, as the view issues it."""
+    return tickets.issue(AccessToken.for_user(user).payload, origin)
 
 
 async def scope_behind(*subprotocols, **headers):
@@ -37,9 +41,7 @@ async def scope_behind(*subprotocols, **headers):
 
 async def user_with(ticket, origin=ORIGIN):
     """Return the user of a socket that offers this ticket."""
-    scope = await scope_behind("ticket", ticket, origin=origin)
-    assert scope["refusal"] == 4408
-    return scope["user"]
+    return (await scope_behind("ticket", ticket, origin=origin))["user"]
 
 
 async def user_of(authorization):
@@ -51,12 +53,12 @@ async def user_of(authorization):
 
 async def test_ticket_names_its_user(alice):
     """A ticket identifies the user it was issued to."""
-    assert await user_with(await issue(alice.pk, ORIGIN)) == alice
+    assert await user_with(await issue(alice, ORIGIN)) == alice
 
 
 async def test_ticket_is_good_for_one_socket(alice):
     """The second socket that offers it is anonymous."""
-    ticket = await issue(alice.pk, ORIGIN)
+    ticket = await issue(alice, ORIGIN)
     await user_with(ticket)
 
     assert (await user_with(ticket)).is_anonymous
@@ -64,7 +66,7 @@ async def test_ticket_is_good_for_one_socket(alice):
 
 async def test_ticket_of_another_origin_is_anonymous(alice):
     """A ticket counts only on the site that requested it."""
-    ticket = await issue(alice.pk, ORIGIN)
+    ticket = await issue(alice, ORIGIN)
 
     assert (await user_with(ticket, "https://evil.example")).is_anonymous
 
@@ -72,7 +74,7 @@ async def test_ticket_of_another_origin_is_anonymous(alice):
 async def test_ticket_in_another_place_is_anonymous(alice):
     """A ticket counts only as the second of exactly two subprotocols."""
     for offer in (["chat"], ["ticket", "x"], []):
-        ticket = await issue(alice.pk, "")
+        ticket = await issue(alice, "")
 
         assert (await scope_behind(*offer, ticket))["user"].is_anonymous
 
@@ -125,7 +127,9 @@ def misnamed(user):
 )
 async def test_token_that_proves_nothing_is_anonymous(alice, make_token):
     """A token that is not a valid access token signs nobody in."""
-    assert (await user_of(f"Bearer {make_token(alice)}")).is_anonymous
+    token = await sync_to_async(make_token)(alice)
+
+    assert (await user_of(f"Bearer {token}")).is_anonymous
 
 
 @pytest.mark.parametrize("token", ["", "x", "x y", "a.b.c", "é.é.é", "." * 9999])
@@ -135,14 +139,14 @@ async def test_malformed_token_is_anonymous(token):
 
 
 async def test_token_of_another_scheme_is_anonymous(alice):
-    """An Authorization header names its scheme."""
+    """An Authorization header says of which kind it is."""
     assert (await user_of(f"Basic {AccessToken.for_user(alice)}")).is_anonymous
 
 
 @pytest.mark.parametrize("change", ["deleted", "inactive"])
 async def test_former_user_is_anonymous(alice, change):
     """Neither a token nor a ticket outlives its account."""
-    token, ticket = AccessToken.for_user(alice), await issue(alice.pk, ORIGIN)
+    token, ticket = AccessToken.for_user(alice), await issue(alice, ORIGIN)
     accounts = User.objects.filter(pk=alice.pk)
     if change == "deleted":
         await accounts.adelete()
@@ -150,9 +154,19 @@ async def test_former_user_is_anonymous(alice, change):
         await accounts.aupdate(is_active=False)
 
     assert (await user_of(f"Bearer {token}")).is_anonymous
-    assert (await user_with(ticket)).is_anonymous
+    scope = await scope_behind("ticket", ticket, origin=ORIGIN)
+    assert scope["user"].is_anonymous
+    assert scope["refusal"] == 4401
 
 
 async def test_no_credentials_are_anonymous():
-    """A client that offers nothing is anonymous."""
-    assert (await scope_behind())["user"].is_anonymous
+    """A client that offers nothing is anonymous, and not refused yet."""
+    scope = await scope_behind()
+
+    assert scope["user"].is_anonymous
+    assert scope["refusal"] is None
+
+
+async def test_ticket_that_is_not_valid_is_refused():
+    """The client is told to try again, with another ticket."""
+    assert (await scope_behind("ticket", "x", origin=ORIGIN))["refusal"] == 4408

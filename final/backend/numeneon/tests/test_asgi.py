@@ -43,7 +43,8 @@ async def test_http_goes_to_django():
 
 async def test_page_with_a_ticket_is_greeted(alice):
     """A page of this server gets a socket of its user."""
-    ticket = await sync_to_async(tickets.issue)(alice.pk, OWN)
+    claims = AccessToken.for_user(alice).payload
+    ticket = await sync_to_async(tickets.issue)(claims, OWN)
     client = socket(ticket=ticket)
 
     assert await client.connect() == (True, "ticket")

@@ -25,6 +25,19 @@ def test_short_secret_key_stops_production():
     assert "ImproperlyConfigured: SECRET_KEY is too short" in error
 
 
+@pytest.mark.parametrize("key", ["django-insecure-" + "0123456789" * 4, "x" * 44])
+def test_known_secret_key_stops_production(key):
+    """A key that comes with an example, or that nobody has chosen at random, is none."""
+    error = setting("s.DEBUG", **{**PRODUCTION, "SECRET_KEY": key})
+
+    assert "ImproperlyConfigured: SECRET_KEY is not a secret" in error
+
+
+def test_debug_is_refused_on_render():
+    """Render sets RENDER; whoever forgets to switch DEBUG off there learns of it at once."""
+    assert "ImproperlyConfigured: DEBUG is on" in setting("s.DEBUG", RENDER="true")
+
+
 def test_render_hostname_is_allowed():
     """The host name that Render sets is allowed besides those in ALLOWED_HOSTS."""
     hosts = setting("s.ALLOWED_HOSTS", **PRODUCTION, ALLOWED_HOSTS="a.example")

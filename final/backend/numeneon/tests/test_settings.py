@@ -15,13 +15,14 @@ VARIABLES = {
     "ALLOWED_ORIGINS",
     "DATABASE_URL",
     "REDIS_URL",
+    "RENDER",
     "RENDER_EXTERNAL_HOSTNAME",
     "DJANGO_SETTINGS_MODULE",
 }
 
 PRODUCTION = {
     "DEBUG": "false",
-    "SECRET_KEY": "x" * 44,  # as long as those that Render generates
+    "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGH",  # as long as those that Render generates
     "DATABASE_URL": "postgres://database/numeneon",
     "REDIS_URL": "redis://redis:6379",
     "RENDER_EXTERNAL_HOSTNAME": "numeneon.onrender.com",

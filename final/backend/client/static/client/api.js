@@ -8,7 +8,7 @@ const MARGIN = 30_000; // milliseconds: a token is replaced that long before it 
 let tokens = JSON.parse(sessionStorage.getItem(KEY));
 let refreshing = null;
 
-/** An error response; `status` is its HTTP status. */
+/** An answer that is not a success; `status` is its HTTP status. */
 export class Refusal extends Error {
   constructor(status, answer) {
     const reasons = answer.detail ?? Object.values(answer).flat().join(" ");
@@ -25,7 +25,16 @@ export async function signIn(email, password) {
   keep(await send("POST", "/api/auth/login/", { body: { email, password } }));
 }
 
-export function signOut() {
+/** End this login on the server, and all sockets that were opened with it. */
+export async function signOut() {
+  const refresh = tokens?.refresh;
+  forget();
+  // Without an answer the tokens are forgotten here, and expire there.
+  if (refresh) await send("POST", "/api/auth/logout/", { body: { refresh } }).catch(() => {});
+}
+
+/** Forget tokens that the server does not accept any more. */
+export function forget() {
   keep(null);
 }
 
@@ -68,7 +77,7 @@ async function request(method, path, body) {
   try {
     return await send(method, path, { body, token });
   } catch (error) {
-    if (error.status === 401) signOut();
+    if (error.status === 401) forget();
     throw error;
   }
 }
@@ -81,7 +90,7 @@ async function refresh() {
   } catch (error) {
     // Without a status the server was not reached: the token may still be good.
     if (error.status !== 401) throw error;
-    signOut();
+    forget();
   }
 }
 
@@ -105,8 +114,8 @@ function keep(found) {
   }
 }
 
-// exp and iat come from the server's clock, and ours may differ: only the time between
-// them is used, counted from now.
+// The token's own times say how long it lives; when that began is a matter of our clock,
+// which may be wrong.
 function freshUntil(access) {
   const claims = access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
   const { exp, iat } = JSON.parse(atob(claims));

@@ -6,6 +6,11 @@ const LONGEST_DELAY = 30_000;
 const CONNECTS_WITHIN = 10_000;
 const SILENCE = 25_000;
 const ANSWERS_WITHIN = 10_000;
+const RENEWED_BEFORE = 25_000;
+const RENEWED_AGAIN = 5_000;
+
+// The server ends a connection that takes 1 MiB without a word from the client.
+const CONFIRMED_AFTER = 250_000;
 
 // Bad message, not authenticated, not allowed: the same attempt would be refused again.
 const REFUSALS = new Set([4400, 4401, 4403]);
@@ -23,9 +28,10 @@ export function delayAfter(failures) {
 }
 
 /**
- * Return a connection. It calls the functions that you pass:
+ * Make a connection from these functions of yours:
  * protocols()             before each attempt: a promise of the subprotocols to offer,
  *                         or of null when nobody is signed in
+ * token()                 before the session expires: a promise of a new access token
  * onEvent(event)          for each event, once and in order
  * onGap()                 when events may have been missed: read everything again
  * onState(name, details)  connecting, open, waiting, refused, closed
@@ -39,6 +45,8 @@ export function notificationSocket(options) {
     epoch: null, // known from the first greeting on
     seen: 0, // the number of the last event that was shown
     resuming: false,
+    greeted: false,
+    unconfirmed: 0,
   };
   return {
     connect: () => connect(connection),
@@ -66,7 +74,10 @@ function open(connection, protocols) {
     return;
   }
   const socket = new WebSocket(connection.url, protocols);
-  socket.onmessage = (event) => receive(connection, JSON.parse(event.data));
+  socket.onmessage = (event) => {
+    confirm(connection, event.data.length);
+    receive(connection, JSON.parse(event.data));
+  };
   socket.onclose = (event) => closed(connection, event.code);
   connection.socket = socket;
 }
@@ -75,7 +86,9 @@ function receive(connection, frame) {
   wait(connection, SILENCE, () => ping(connection));
   if (frame.type === "connection_established") {
     connection.onState("open");
+    connection.greeted = true;
     connection.resuming = false;
+    renewWithin(connection, frame.expires_in);
     if (!connection.epoch) startAt(connection, frame);
     else resume(connection);
     return;
@@ -83,12 +96,40 @@ function receive(connection, frame) {
   connection.failures = 0;
   if (frame.type === "pong") {
     if (frame.last_seq > connection.seen) resume(connection);
+  } else if (frame.type === "authenticated") {
+    renewWithin(connection, frame.expires_in);
   } else if (frame.type === "resumed") {
     connection.resuming = false;
     if (!frame.recovered) startAt(connection, frame);
   } else {
     show(connection, frame);
   }
+}
+
+function confirm(connection, length) {
+  connection.unconfirmed += length;
+  if (connection.unconfirmed > CONFIRMED_AFTER) {
+    connection.unconfirmed = 0;
+    send(connection, { type: "ping" });
+  }
+}
+
+function renewWithin(connection, seconds) {
+  const left = 1_000 * seconds;
+  renewAfter(connection, Math.max(left - RENEWED_BEFORE, left / 2));
+}
+
+function renewAfter(connection, delay) {
+  clearTimeout(connection.renewal);
+  connection.renewal = setTimeout(() => renew(connection), delay);
+}
+
+async function renew(connection) {
+  const { attempt } = connection;
+  // The server answers with "authenticated"; if it does not, the next attempt does.
+  renewAfter(connection, RENEWED_AGAIN);
+  const token = await connection.token().catch(() => null);
+  if (token && attempt === connection.attempt) send(connection, { type: "auth", token });
 }
 
 function startAt(connection, { epoch, last_seq }) {
@@ -126,7 +167,9 @@ function send(connection, message) {
 }
 
 function closed(connection, code) {
-  if (REFUSALS.has(code)) {
+  // Expired, perhaps while the computer was asleep: the next attempt has a new token.
+  const expired = code === 4401 && connection.greeted;
+  if (REFUSALS.has(code) && !expired) {
     refuse(connection, code);
   } else {
     retry(connection, code);
@@ -161,6 +204,9 @@ function leave(connection) {
   // Nothing more is heard from the attempt before, not even that its socket closes.
   connection.attempt += 1;
   clearTimeout(connection.timer);
+  clearTimeout(connection.renewal);
+  connection.greeted = false;
+  connection.unconfirmed = 0;
   if (connection.socket) {
     connection.socket.onmessage = null;
     connection.socket.onclose = null;

@@ -1,0 +1,49 @@
+"""The page for browsers: served to everybody, with the files that it loads."""
+
+import json
+import re
+
+from django.contrib.staticfiles import finders
+from django.templatetags.static import static
+
+from numeneon.tests.test_settings import PRODUCTION, python
+
+LOADED = ["client/app.css", "client/app.js"]
+IMPORTED = ["client/api.js", "client/notifications.js"]
+
+
+def test_page_is_open_to_everybody(client, settings):
+    """Signing in happens on the page, so the page itself needs no token."""
+    settings.DEBUG = False
+
+    response = client.get("/app/")
+
+    assert response.status_code == 200
+    assert all(static(name) in response.text for name in LOADED)
+
+
+def test_page_uses_only_this_server(client):
+    """Nothing is loaded from another site, and each file that is loaded exists."""
+    assert "//" not in client.get("/app/").text
+    assert all(finders.find(name) for name in LOADED + IMPORTED)
+
+
+def test_modules_import_hashed_names(tmp_path):
+    """After collectstatic a module imports its neighbours by the names with a hash.
+
+    By its plain name a browser would get a file that it may have kept from an older version.
+    """
+    code = f"""
+import django; django.setup()
+from django.conf import settings; settings.STATIC_ROOT = {str(tmp_path)!r}
+from django.core.management import call_command
+call_command("collectstatic", interactive=False, verbosity=0)
+"""
+
+    done = python("-c", code, **PRODUCTION, DJANGO_SETTINGS_MODULE="numeneon.settings")
+
+    assert done.returncode == 0, done.stderr
+    names = json.loads((tmp_path / "staticfiles.json").read_text())["paths"]
+    module = (tmp_path / names["client/app.js"]).read_text()
+    imported = re.findall(r'from ["\'](?:\./)?([^"\']+)', module)
+    assert {f"client/{name}" for name in imported} == {names[name] for name in IMPORTED}
