@@ -18,16 +18,16 @@ class SocketAuthMiddleware(BaseMiddleware):
         """Called once for each socket, before its consumer."""
         headers = dict(scope["headers"])
         protocols = scope["subprotocols"]
-        # Without either, the client's first frame has to bring a token.
         claims, refusal = {}, None
         if len(protocols) == 2 and protocols[0] == SUBPROTOCOL:
             claims = await claims_of_ticket(protocols[1], headers.get(b"origin", b""))
             # Too late: the client requests another ticket, and tries again.
             refusal = 4401 if claims else 4408
-        elif b"authorization" in headers:
-            claims = await claims_of_header(headers[b"authorization"])
+        elif protocols or b"authorization" in headers:
+            claims = await claims_of_header(headers.get(b"authorization", b""))
             # Not authenticated: the client has to sign in first.
             refusal = 4401
+        # Otherwise the first frame has to bring a token.
         user = await user_of(claims) or AnonymousUser()
         scope = {**scope, "user": user, "claims": claims, "refusal": refusal}
         return await super().__call__(scope, receive, send)

@@ -82,10 +82,12 @@ class SignedInConsumer(LimitedConsumer):
         """Runs until the token expires, and looks now and then whether it is still good."""
         while (left := self.claims["exp"] - time.time()) > 0:
             await asyncio.sleep(min(left, settings.HEARTBEAT_SECONDS))
-            await self.dispatch({"type": "session.check"})
+            # While the database is away nobody is sent away: it looks again later.
+            with suppress(DatabaseError, InterfaceError):
+                await self.session_check()
         await self.close(code=4401)
 
-    async def session_check(self, event):
+    async def session_check(self, event=None):
         """Called by watch(), and when check_sessions() says that something has changed."""
         if await user_of(self.claims) is None:
             await self.close(code=4401)

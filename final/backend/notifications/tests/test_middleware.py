@@ -95,7 +95,9 @@ async def test_access_token_is_not_a_subprotocol(alice):
     token = str(AccessToken.for_user(alice))
 
     assert (await user_with(token)).is_anonymous
-    assert (await scope_behind("access_token", token))["user"].is_anonymous
+    scope = await scope_behind("access_token", token)
+    assert scope["user"].is_anonymous
+    assert scope["refusal"] == 4401
 
 
 def expired(user):

@@ -5,9 +5,11 @@ import time
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
+from notifications.models import Connection
 from notifications.tests.sockets import close_code, greeted, nameless_socket, socket_for
 from users.models import User
 
@@ -186,6 +188,22 @@ async def test_socket_finds_out_by_itself(alice, settings):
         await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
 
         assert await close_code(socket) == 4401
+
+
+async def test_database_that_is_away_ends_nothing(alice, settings, monkeypatch):
+    """Otherwise all clients would come back at the same moment."""
+    settings.HEARTBEAT_SECONDS = 0.05
+
+    def fail(channel):
+        raise OperationalError("gone")
+
+    async with greeted(socket_for(alice)) as socket:
+        with monkeypatch.context() as away:
+            away.setattr("notifications.signed_in.still_here", fail)
+            assert await socket.receive_nothing(0.2)
+        await Connection.objects.all().adelete()
+
+        assert await close_code(socket) == 4408
 
 
 async def test_nothing_is_sent_after_the_end(alice):
