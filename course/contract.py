@@ -90,18 +90,22 @@ PONG = "pong"
 PING = "ping"
 RESUME = "resume"
 RESUMED = "resumed"
+# And {"type": "auth", "token": ...}: an access token, to sign in or to stay signed in.
+AUTH = "auth"
+AUTHENTICATED = "authenticated"
 FRAMES = _by_kind(
     Frame(
         GREETING,
-        {"message": (), "user_id": (), "epoch": (), "last_seq": ()},
+        {"message": (), "user_id": (), "epoch": (), "last_seq": (), "expires_in": ()},
         "Sent first, when a socket with a valid token has been accepted. `epoch` and "
-        "`last_seq`, which part two adds, are the position that a new client starts from.",
+        "`last_seq`, which part two adds, are the position that a new client starts from, and "
+        "`expires_in` says for how many seconds the token is valid.",
     ),
     Frame(
         ERROR,
         {"message": ()},
-        "When the client sends something that is not JSON in a text frame. The socket "
-        "stays open.",
+        "When the client sends something that is not JSON in a text frame, or, in the end, "
+        "no command. The socket stays open, unless that happens again and again.",
     ),
     Frame(
         PONG,
@@ -115,17 +119,29 @@ FRAMES = _by_kind(
         "`recovered` is true after all missed events, in order; false if they cannot be "
         "sent, and then `refetch` has the addresses to request.",
     ),
+    Frame(
+        AUTHENTICATED,
+        {"expires_in": ()},
+        f'The answer to `{{"type": "{AUTH}", "token": ...}}` on a socket whose session it renews: '
+        "for how many seconds.",
+    ),
 )
 
 # Why an accepted socket was closed by the application (4000 to 4999 are ours to give:
 # RFC 6455, section 7.4.2).
 NOT_AUTHENTICATED = 4401
 TOO_LATE = 4408
+BAD_MESSAGE = 4400
+NOT_ALLOWED = 4403
+TOO_MANY = 4429
 TRY_AGAIN_LATER = 4503
 CLOSE_CODES: dict[int, str] = {
+    BAD_MESSAGE: "bad message: one that is too large, or one too many that makes no sense",
     NOT_AUTHENTICATED: "not authenticated: no token, an invalid one, or one that has expired",
-    TOO_LATE: "too late: the ticket is unknown, was used or has expired; the client requests "
-    "another one, and tries again",
+    NOT_ALLOWED: "not allowed: the token that should renew the session is somebody else's",
+    TOO_LATE: "too late: the ticket is unknown, was used or has expired; no token came in time; "
+    "or the client does not read what it is sent. It requests another ticket, and tries again",
+    TOO_MANY: "too many: frames in a minute, or open sockets of this user",
     TRY_AGAIN_LATER: "try again later, and resume: the database failed (part two)",
 }
 

@@ -23,6 +23,8 @@ from course.deadline import waiting_for
 from course.processes import Process
 
 MEMORY_LAYER = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+# For how long a project waits for clients that do nothing, where it has these settings.
+_SHORTER = {"AUTH_SECONDS": 2, "SEND_SECONDS": 2}
 # How late a Redis answers that is not on this machine: a slow moment in a cloud. Seconds.
 _DISTANCE = 0.1
 
@@ -86,6 +88,7 @@ class Harness(Resources):
             "database": str(self.database_path),
             "layer": MEMORY_LAYER,
             "middleware": [],
+            "shorter": _SHORTER,
             **plan,
         }
         env = environment(**whole)

@@ -31,6 +31,9 @@ _MIDDLEWARE = ["check_journal.kept", "check_counting.counted", "check_counting.r
 _MIDDLEWARE += ["check_counting.broken_off", "check_trouble.slowed"]
 # A socket that never stops talking must not keep an item waiting. Seconds.
 _READING = 20.0
+# Without its access log: that would push the errors out of what a message shows.
+_DAPHNE = ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}"]
+_DAPHNE += ["composed_asgi:application"]
 # How long sockets that open together wait for their group: enough for all to meet. Seconds.
 _JOINING = 0.2
 
@@ -43,11 +46,14 @@ def stage_of(harness: Harness) -> Stage:
     return harness.once("stage", lambda: stage_with(harness, name))
 
 
-def stage_with(harness: Harness, name: str, **plan: Any) -> Stage:
-    """Another such server, its environment made by that plan (see Harness.env)."""
-    # Without its access log: that would push the errors out of what a message shows.
-    argv = ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}"]
-    argv.append("composed_asgi:application")
+def stage_with(
+    harness: Harness, name: str, *, argv: list[str] | None = None, **plan: Any
+) -> Stage:
+    """Another such server, its environment made by that plan (see Harness.env).
+
+    `argv` starts another server than Daphne.
+    """
+    argv = argv or _DAPHNE
     variables = {
         "DJANGO_SETTINGS_MODULE": harness.project.settings_module,
         "NUMENEON_CHECK_PATH": SOCKET_PATH,

@@ -325,7 +325,7 @@ def sockets_at_once_are_their_own(harness: Harness) -> None:
 # The consumer
 
 
-@item("consumer.greets", needs=["routing.path"])
+@item("consumer.greets", needs=["routing.path"], until="limits")
 def client_is_greeted(harness: Harness) -> None:
     """A client that connects is accepted and gets connection_established."""
     stage = stage_of(harness)
@@ -433,6 +433,7 @@ def anonymous_gets_no_greeting(harness: Harness) -> None:
         "middleware.wrong-signature",
     ],
     close_codes=[NOT_AUTHENTICATED],
+    until="limits",
 )
 def refusal_can_be_read(harness: Harness) -> None:
     """A refused client can read why: its socket is accepted, then closed with 4401."""

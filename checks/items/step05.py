@@ -280,6 +280,7 @@ def expired_token_is_refused(harness: Harness) -> None:
     "asgi.close-code",
     needs=["asgi.refuses-expired-token"],
     close_codes=[NOT_AUTHENTICATED],
+    until="limits",
 )
 def refused_client_can_read_why(harness: Harness) -> None:
     """A refused client can read why: its socket is accepted, then closed with 4401."""

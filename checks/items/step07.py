@@ -397,7 +397,7 @@ def _shows(where: str, text: str) -> str:
 # Part 3: a client that notices
 
 
-@item("client.ping", needs=["client.page"], events=[PONG])
+@item("client.ping", needs=["client.page"], events=[PONG], until="limits")
 def ping_is_answered(harness: Harness) -> None:
     """The server answers `{"type": "ping"}` with `{"type": "pong"}`, and ignores other JSON."""
     server = daphne(harness)

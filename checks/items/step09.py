@@ -148,15 +148,16 @@ def _at_once(stage: Stage, authors: list[Person]) -> list[Answer]:
         return [answer for answers in pool.map(posts, authors) for answer in answers]
 
 
-def _on_postgres(harness: Harness) -> Stage:
-    url = harness.postgres().url
+def on_postgres(url: str) -> dict[str, Any]:
+    """What makes sure that a process uses that PostgreSQL, and no other database."""
     parts = urlsplit(url)
     proof = {"HOST": parts.hostname, "PORT": str(parts.port), "NAME": parts.path[1:]}
-    plan = {
-        "database": "verify",
-        "database_is": proof,
-        "variables": {"DATABASE_URL": url},
-    }
+    return {"database": "verify", "database_is": proof}
+
+
+def _on_postgres(harness: Harness) -> Stage:
+    url = harness.postgres().url
+    plan = {**on_postgres(url), "variables": {"DATABASE_URL": url}}
     argv = ["manage.py", "migrate", "--noinput"]
     process = harness.finish(argv, harness.env(**plan), seconds=processes.START_SECONDS * 2)
     if process.exit_code:
@@ -226,7 +227,7 @@ def missed_events_follow(harness: Harness) -> None:
             done(write(stage, alice, bob.id, f"Message {number}"), 201, "new_message")
         sent = _events(witness, 3)
     with stage.greeted(bob) as socket:
-        *missed, last = _resumed(stage, socket, epoch, seen)
+        *missed, last = missed_since(stage, socket, epoch, seen)
     if (
         missed != sent
         or last.get("recovered") is not True
@@ -242,7 +243,7 @@ def missed_events_follow(harness: Harness) -> None:
         )
 
 
-def _resumed(stage: Stage, socket: Socket, epoch: Any, seq: Any) -> list[Any]:
+def missed_since(stage: Stage, socket: Socket, epoch: Any, seq: Any) -> list[Any]:
     """What a socket gets when it resumes there: events, and the frame at their end ({} if none)."""
     ask_to_resume(socket, epoch, seq)
     found: list[Any] = []
@@ -313,7 +314,7 @@ def burst_is_complete(harness: Harness) -> None:
         reader.read_rest()
     with stage.greeted(bob) as socket:
         last = reader.seen
-        rest = _resumed(stage, socket, reader.epoch, last)[:-1]
+        rest = missed_since(stage, socket, reader.epoch, last)[:-1]
     shown = [event.get("data", {}).get("content") for event in [*reader.shown, *rest]]
     if shown != texts:
         lost = len(set(texts) - set(shown))
@@ -584,7 +585,7 @@ def forged_positions_give_nothing(harness: Harness) -> None:
         attempts += [(own, seq) for seq in (*_FORGED, last + 1)]
         for epoch, seq in attempts:
             _expect_nothing(stage, socket, epoch, seq)
-        *events, end = _resumed(stage, socket, own, last - 1)
+        *events, end = missed_since(stage, socket, own, last - 1)
         if len(events) != 1 or end.get("recovered") is not True:
             raise stage.news(
                 f"after these attempts, a valid position was answered with {shorten(end)}",
@@ -628,7 +629,7 @@ def pruned_position_is_admitted(harness: Harness) -> None:
         done(write(stage, alice, bob.id, f"Message {number}"), 201, "new_message")
     _prune(harness, "2")
     with stage.greeted(bob) as socket:
-        *events, end = _resumed(stage, socket, epoch, seen)
+        *events, end = missed_since(stage, socket, epoch, seen)
         wanted = {"recovered": False, "last_seq": seen + 4}
         told = {name: end.get(name) for name in wanted}
         if told != wanted or not _is_list_of_paths(end.get("refetch")):
@@ -640,7 +641,7 @@ def pruned_position_is_admitted(harness: Harness) -> None:
                 part="consumer",
                 socket=socket,
             )
-        *events, end = _resumed(stage, socket, end.get("epoch"), end.get("last_seq"))
+        *events, end = missed_since(stage, socket, end.get("epoch"), end.get("last_seq"))
         if events or end.get("recovered") is not True:
             raise stage.news(
                 f"from the position in that answer: {shorten(end)}",

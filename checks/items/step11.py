@@ -1,68 +1,779 @@
-"""Step 11: Sessions and limits."""
+"""Step 11: a socket ends with its session, and no client can exhaust the server."""
 
 from __future__ import annotations
 
-from checks.errors import NotYet, Place
-from checks.harness.harness import Harness
-from checks.items import Checklist
+import contextlib
+import functools
+import socket as plain
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
-checklist = Checklist(__name__)
+from checks.errors import NotYet, Place
+from checks.harness.client import Answer, Socket, shorten
+from checks.harness.harness import Harness
+from checks.harness.memory import resident
+from checks.harness.people import Person, altered, forged
+from checks.harness.reader import position_in
+from checks.harness.servers import LOCAL, Server, need
+from checks.harness.stage import Stage, people, stage_of, stage_with
+from checks.items import Checklist
+from checks.items.step04 import done, write
+from checks.items.step09 import missed_since, on_postgres
+from course import processes
+from course.contract import (
+    AUTH,
+    AUTHENTICATED,
+    BAD_MESSAGE,
+    ERROR,
+    NOT_ALLOWED,
+    NOT_AUTHENTICATED,
+    PING,
+    PONG,
+    TICKET_PATH,
+    TICKET_SUBPROTOCOL,
+    TOO_LATE,
+    TOO_MANY,
+    is_greeting,
+)
+
+checklist = Checklist(
+    __name__,
+    prefetch=[
+        lambda harness: stage_of(harness),
+        lambda harness: harness.database(),
+        lambda harness: people(stage_of(harness), "alice", "bob"),
+    ],
+)
 item = checklist.item
 
-
-@item("limits.ends")
-def example_ends(harness: Harness) -> None:
-    """`python manage.py example_ends` says that it is there."""
-    process = harness.finish(["manage.py", "example_ends"], harness.env(), seconds=60)
-    if process.exit_code:
-        raise harness.crash(process, "`python manage.py example_ends` failed")
-    if "Ends: ready" not in process.log().splitlines():
-        raise NotYet(
-            f"it printed {process.log(3)!r}",
-            expected="`python manage.py example_ends` prints its one line",
-            look_at=Place("backend/users/management/commands/example_ends.py"),
-        )
-
-
-@item("limits.limits")
-def example_limits(harness: Harness) -> None:
-    """`python manage.py example_limits` says that it is there."""
-    process = harness.finish(["manage.py", "example_limits"], harness.env(), seconds=60)
-    if process.exit_code:
-        raise harness.crash(process, "`python manage.py example_limits` failed")
-    if "Limits: ready" not in process.log().splitlines():
-        raise NotYet(
-            f"it printed {process.log(3)!r}",
-            expected="`python manage.py example_limits` prints its one line",
-            look_at=Place("backend/users/management/commands/example_limits.py"),
-        )
+LOGIN, LOGOUT, PASSWORD = (f"/api/auth/{name}/" for name in ("login", "logout", "password"))
+# How long the token of an item lives, and how much later its socket may end. Seconds.
+_LIFE, _GRACE = 2, 2.0
+# How long the news of a log-out may take to another process. Seconds.
+_NEWS = 4.0
+# How long a client may be silent before it has said who it is: settings may say less.
+_SILENT = 9.0
+_FRAME = 65_536
+# What anybody may send in a minute, and what nobody may.
+_FEW, _FLOOD = 100, 1_000
+_FEWEST_SOCKETS, _MOST_SOCKETS = 3, 20
+# What a client that does not read is sent: so many frames of that size. And by how much the
+# server may grow meanwhile, and how long it may take to give the client up. Bytes, seconds.
+_UNREAD, _UNREAD_SIZE = 300, 200_000
+_GROWTH, _GIVES_UP = 25 * 1024 * 1024, 15.0
+# Codes after which a client does not come back.
+_FINAL = (BAD_MESSAGE, NOT_AUTHENTICATED, NOT_ALLOWED)
 
 
-@item("limits.stops-reading")
-def example_stops_reading(harness: Harness) -> None:
-    """`python manage.py example_stops_reading` says that it is there."""
-    process = harness.finish(
-        ["manage.py", "example_stops_reading"], harness.env(), seconds=60
+def _opened(stage: Stage, person: Person, token: str) -> Socket:
+    """A greeted socket with that token of a person, as the project takes tokens."""
+    stage.greeted(person).close()  # by now it is known how
+    return _greeted(stage, person, stage.open(token))
+
+
+def _greeted(stage: Stage, person: Person, socket: Socket) -> Socket:
+    frame = socket.receive()
+    if is_greeting(frame, person.id, person.username):
+        return socket
+    socket.close()
+    raise stage.news(
+        f"{person.username}'s socket: {socket}",
+        expected="the greeting",
+        part="consumer",
+        socket=socket,
     )
-    if process.exit_code:
-        raise harness.crash(process, "`python manage.py example_stops_reading` failed")
-    if "Stops reading: ready" not in process.log().splitlines():
-        raise NotYet(
-            f"it printed {process.log(3)!r}",
-            expected="`python manage.py example_stops_reading` prints its one line",
-            look_at=Place("backend/users/management/commands/example_stops_reading.py"),
+
+
+def _with_ticket(stage: Stage, person: Person, token: str) -> Socket:
+    """A greeted socket with a ticket that was issued for that token."""
+    origin = stage.server.origin
+    answer = stage.server.ask("POST", TICKET_PATH, token=token, headers={"Origin": origin})
+    ticket = need(answer, 201).get("ticket")
+    offer = [TICKET_SUBPROTOCOL, str(ticket)]
+    return _greeted(stage, person, stage.open(None, subprotocols=offer, origin=origin))
+
+
+def _is_alive(socket: Socket, patience: float = 5) -> bool:
+    """Whether a ping on that socket is answered."""
+    return socket.send({"type": PING}) and socket.event(PONG, patience) is not None
+
+
+def _expect_code(
+    stage: Stage, socket: Socket, code: int, when: str, *, within: float = 5
+) -> None:
+    """The socket is closed with that code, in that time."""
+    if socket.until_closed(within) != code:
+        raise stage.news(
+            f"{when}: {socket}",
+            expected=f"closed with {code}",
+            part="consumer",
+            socket=socket,
         )
 
 
-@item("limits.refused")
-def example_refused(harness: Harness) -> None:
-    """`python manage.py example_refused` says that it is there."""
-    process = harness.finish(["manage.py", "example_refused"], harness.env(), seconds=60)
-    if process.exit_code:
-        raise harness.crash(process, "`python manage.py example_refused` failed")
-    if "Refused: ready" not in process.log().splitlines():
-        raise NotYet(
-            f"it printed {process.log(3)!r}",
-            expected="`python manage.py example_refused` prints its one line",
-            look_at=Place("backend/users/management/commands/example_refused.py"),
+def _expect_alive(stage: Stage, socket: Socket, when: str) -> None:
+    if not _is_alive(socket):
+        raise stage.news(
+            f"{when}: {socket}",
+            expected=f"the socket stays open: a {PING} is answered",
+            part="consumer",
+            socket=socket,
         )
+
+
+# A session that ends
+
+
+def _short(stage: Stage, person: Person) -> str | None:
+    """That person's access token as it would be shortly before its end."""
+    facts = stage.harness.facts_of(stage.server.process) or {}
+    return forged(person, facts, exp=int(time.time()) + _LIFE)
+
+
+@item("session.expires", close_codes=[NOT_AUTHENTICATED])
+def socket_ends_with_its_token(harness: Harness) -> str | None:
+    """When its access token expires, a socket is closed with 4401, however it was opened."""
+    stage = stage_of(harness)
+    [alice] = people(stage, "alice")
+    with _opened(stage, alice, alice.access) as other:
+        if (token := _short(stage, alice)) is None:
+            return "not judged: the tokens are signed with a key that only the project has"
+        with (
+            _with_ticket(stage, alice, token) as with_ticket,
+            _opened(stage, alice, token) as with_token,
+        ):
+            for socket, how in ((with_ticket, "a ticket"), (with_token, "a token")):
+                _expect_code(
+                    stage,
+                    socket,
+                    NOT_AUTHENTICATED,
+                    f"a socket that was opened with {how}, {_LIFE} s before its end",
+                    within=_LIFE + _GRACE,
+                )
+        _expect_alive(stage, other, "and one whose token is valid for longer")
+    return None
+
+
+@item("session.refused", close_codes=[NOT_AUTHENTICATED])
+def bad_token_is_refused(harness: Harness) -> None:
+    """A client that connects with a token that is not valid is told so: 4401."""
+    stage = stage_of(harness)
+    [alice] = people(stage, "alice")
+    stage.greeted(alice).close()
+    with stage.open(altered(alice.access)) as socket:
+        when = "with a token that somebody has changed"
+        _expect_code(stage, socket, NOT_AUTHENTICATED, when)
+        if any(map(is_greeting, socket.frames)):
+            raise NotYet(f"{when}: {socket}", expected="no greeting")
+
+
+@item("session.renewed", needs=["session.expires"], events=[AUTHENTICATED])
+def session_is_renewed(harness: Harness) -> str | None:
+    """A new token in a frame of the type `auth` keeps a socket open beyond the first one's end."""
+    stage = stage_of(harness)
+    [alice] = people(stage, "alice")
+    if (token := _short(stage, alice)) is None:
+        return "not judged: the tokens are signed with a key that only the project has"
+    with _opened(stage, alice, token) as socket:
+        end = time.monotonic() + _LIFE + 0.5
+        socket.send({"type": AUTH, "token": alice.access})
+        answer = socket.event(AUTHENTICATED, 5) or {}
+        left = answer.get("expires_in")
+        if not isinstance(left, int) or left <= _LIFE:
+            raise stage.news(
+                f"a new token was sent: {socket}",
+                expected=f'{{"type": "{AUTHENTICATED}", "expires_in": SECONDS}}',
+                part="consumer",
+                socket=socket,
+            )
+        socket.until_closed(max(0.0, end - time.monotonic()))
+        _expect_alive(stage, socket, "after the end of the first token")
+    return None
+
+
+@item(
+    "session.other-user",
+    needs=["session.renewed"],
+    close_codes=[NOT_ALLOWED, NOT_AUTHENTICATED],
+)
+def user_stays_the_same(harness: Harness) -> None:
+    """A token of another user closes the socket with 4403, one that is not valid with 4401."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "alice", "bob")
+    cases = [(bob.access, NOT_ALLOWED, "bob's token")]
+    cases += [(altered(alice.access), NOT_AUTHENTICATED, "a token that is not valid")]
+    for token, code, what in cases:
+        with stage.greeted(alice) as socket:
+            socket.send({"type": AUTH, "token": token})
+            _expect_code(stage, socket, code, f"alice's socket, after {what}")
+
+
+@item("session.first-frame", needs=["session.expires"])
+def first_frame_may_sign_in(harness: Harness) -> None:
+    """A client without credentials signs in with its first frame, and gets nothing before."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "alice", "bob")
+    with stage.open(None) as socket:
+        socket.send({"type": PING})
+        early = socket.receive(patience=0.5)
+        if socket.ended or (isinstance(early, dict) and early.get("type") != ERROR):
+            raise stage.news(
+                f"without credentials, and before a token: {socket}",
+                expected="an open socket, and an error in answer to a ping",
+                part="consumer",
+                socket=socket,
+            )
+        socket.send({"type": AUTH, "token": alice.access})
+        _greeted_later(stage, alice, socket)
+        done(write(stage, bob, alice.id, "For alice"), 201, "new_message")
+        if socket.event("new_message", 5) is None:
+            raise stage.news(
+                f"alice has signed in with a frame, and bob wrote to her: {socket}",
+                expected="new_message",
+                part="consumer",
+                socket=socket,
+            )
+    with stage.open(None) as socket:
+        socket.send({"type": AUTH, "token": altered(alice.access)})
+        when = "the first frame had a token that is not valid"
+        _expect_code(stage, socket, NOT_AUTHENTICATED, when)
+
+
+def _greeted_later(stage: Stage, person: Person, socket: Socket) -> None:
+    while (frame := socket.receive(5)) is not None:
+        if is_greeting(frame, person.id, person.username):
+            return
+    raise stage.news(
+        f"{person.username}'s token in a frame: {socket}",
+        expected="the greeting",
+        part="consumer",
+        socket=socket,
+    )
+
+
+@item("session.too-slow", needs=["session.first-frame"], close_codes=[TOO_LATE])
+def silent_clients_are_closed(harness: Harness) -> None:
+    """A client that does not say who it is gets 4408; however many do that, others are served."""
+    stage = stage_of(harness)
+    [alice] = people(stage, "alice")
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(_half_a_handshake(stage.server))
+        silent = [stack.enter_context(stage.open(None)) for _ in range(20)]
+        began = time.monotonic()
+        with stage.greeted(alice) as socket:
+            _expect_alive(stage, socket, "while forty others say nothing")
+        for socket in silent:
+            left = _SILENT - (time.monotonic() - began)
+            _expect_code(
+                stage, socket, TOO_LATE, "no token was sent", within=max(0.5, left)
+            )
+
+
+@contextlib.contextmanager
+def _half_a_handshake(server: Server) -> Iterator[None]:
+    """A connection whose request is never complete."""
+    with plain.create_connection((LOCAL, server.port)) as connection:
+        connection.sendall(b"GET /ws/notifications/ HTTP/1.1\r\nHost: ")
+        yield
+
+
+# Ended elsewhere
+
+
+def _pair(harness: Harness) -> tuple[Stage, Stage]:
+    """Two servers of the project, with one database and one Redis."""
+
+    def start(name: str) -> Stage:
+        url = harness.redis().url
+        plan: dict[str, Any] = {"layer": "project", "variables": {"REDIS_URL": url}}
+        return harness.once(
+            f"stage {name}", lambda: stage_with(harness, f"server {name}", **plan)
+        )
+
+    return start("A"), start("B")
+
+
+def _log_in(stage: Stage, person: Person, password: str = "") -> tuple[str, str]:
+    """The access and the refresh token of a new login."""
+    body = {"email": person.email, "password": password or person.password}
+    answer = need(stage.server.ask("POST", LOGIN, body=body), 200)
+    return str(answer.get("access")), str(answer.get("refresh"))
+
+
+def _expect_success(stage: Stage, answer: Answer) -> None:
+    if not 200 <= answer.status < 300:
+        raise NotYet(
+            str(answer), expected=f"{answer.request} answers 204", look_at=answer.place
+        )
+
+
+@item("session.log-out", needs=["session.expires"], close_codes=[NOT_AUTHENTICATED])
+def log_out_ends_sockets(harness: Harness) -> None:
+    """A log-out ends the sockets of that login, on all servers, and no others."""
+    first, second = _pair(harness)
+    [alice] = people(first, "lola")
+    access, refresh = _log_in(first, alice)
+    with (
+        _opened(first, alice, alice.access) as other,
+        _opened(first, alice, access) as socket,
+    ):
+        answer = second.server.ask("POST", LOGOUT, body={"refresh": refresh})
+        _expect_success(second, answer)
+        when = "after a log-out at the other server"
+        _expect_code(first, socket, NOT_AUTHENTICATED, when, within=_NEWS)
+        _expect_alive(first, other, "the socket of another login, after that log-out")
+    with first.open(access) as socket:
+        when = "a new socket with the access token of that login"
+        _expect_code(first, socket, NOT_AUTHENTICATED, when)
+
+
+@item("session.password", needs=["session.log-out"])
+def password_ends_sockets(harness: Harness) -> None:
+    """A new password ends all sockets of that user, on all servers, and all tokens."""
+    first, second = _pair(harness)
+    petra, witness = people(first, "petra", "alice")
+    passwords = {"old_password": petra.password, "new_password": "Another-meadow-43"}
+    with (
+        _opened(first, witness, witness.access) as other,
+        _opened(first, petra, petra.access) as socket,
+    ):
+        changed = second.server.ask("POST", PASSWORD, body=passwords, token=petra.access)
+        _expect_success(second, changed)
+        when = "after the password was changed at the other server"
+        _expect_code(first, socket, NOT_AUTHENTICATED, when, within=_NEWS)
+        _expect_alive(first, other, "somebody else's socket, after that")
+    need(second.server.ask("GET", "/api/auth/me/", token=petra.access), 401)
+    access, _ = _log_in(second, petra, passwords["new_password"])
+    with _greeted(second, petra, _learned(second, first).open(access)):
+        pass
+
+
+def _learned(stage: Stage, other: Stage) -> Stage:
+    stage.server.way = other.server.way
+    return stage
+
+
+@item("session.deactivated", needs=["session.log-out"])
+def deactivation_ends_sockets(harness: Harness) -> None:
+    """When an account is deactivated, its sockets end, on all servers."""
+    first, second = _pair(harness)
+    dora, witness = people(first, "dora", "alice")
+    with (
+        _opened(first, witness, witness.access) as other,
+        _opened(first, dora, dora.access) as socket,
+    ):
+        second.control("save", id=dora.id, is_active=False)
+        when = "after the account was deactivated at the other server"
+        _expect_code(first, socket, NOT_AUTHENTICATED, when, within=_NEWS)
+        _expect_alive(first, other, "somebody else's socket, after that")
+
+
+# Frames
+
+
+@item("limits.size", close_codes=[BAD_MESSAGE])
+def large_frames_are_refused(harness: Harness) -> None:
+    """A frame of 60,000 bytes is answered; one of more than 64 KiB closes its socket."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "alice", "bob")
+    with stage.greeted(bob) as other:
+        for size in (60_000, _FRAME + 5_000):
+            with stage.greeted(alice) as socket:
+                socket.send({"type": PING, "padding": "x" * size})
+                if size < _FRAME:
+                    if socket.event(PONG, 5) is None:
+                        raise stage.news(
+                            f"a {PING} of {size:,} bytes: {socket}",
+                            expected=PONG,
+                            part="consumer",
+                            socket=socket,
+                        )
+                elif (socket.until_closed(5) or 0) not in (1009, BAD_MESSAGE):
+                    raise stage.news(
+                        f"a frame of {size:,} bytes: {socket}",
+                        expected=f"closed with {BAD_MESSAGE}",
+                        part="consumer",
+                        socket=socket,
+                    )
+        _expect_alive(stage, other, "and somebody else's socket")
+
+
+@item("limits.flood", close_codes=[TOO_MANY])
+def floods_are_ended(harness: Harness) -> None:
+    """A hundred frames are answered; a flood closes its socket with 4429, and no other."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "alice", "bob")
+    with stage.greeted(bob) as other, stage.greeted(alice) as socket:
+        for _ in range(_FEW):
+            socket.send({"type": PING})
+        answered = sum(socket.event(PONG, 5) is not None for _ in range(_FEW))
+        if answered != _FEW:
+            raise stage.news(
+                f"{_FEW} pings: {answered} were answered; {_end_of(socket)}",
+                expected=f"{_FEW} answers: nobody's page sends more in a minute",
+                part="consumer",
+                socket=socket,
+            )
+        for _ in range(_FLOOD):
+            if not socket.send({"type": PING}):
+                break
+        if socket.until_closed(10) != TOO_MANY:
+            raise stage.news(
+                f"{_FLOOD:,} frames in a moment: {_end_of(socket)}",
+                expected=f"closed with {TOO_MANY}",
+                part="consumer",
+                socket=socket,
+            )
+        _expect_alive(stage, other, "and somebody else's socket")
+
+
+def _end_of(socket: Socket) -> str:
+    code = socket.close_code
+    return f"closed with {code}" if code else "the socket is still open"
+
+
+# What is no command, and what tries to be one of the server's own. `{id}` is somebody else's.
+_STRANGE = (
+    '{"type": "dance"}',
+    "{}",
+    "[]",
+    '"ping"',
+    "1e400",
+    '{"type": ["ping"]}',
+    '{"type": null}',
+    '{"type": "websocket.disconnect", "code": 1000}',
+    '{"type": "notify", "payload": {"type": "new_message", "data": {"forged": true}}}',
+    '{"type": "group.add", "group": "user_{id}"}',
+    '{"type": "resume", "epoch": "user_{id}", "seq": 0, "user_id": {id}}',
+    '{"type": "auth"}extra',
+)
+_BROKEN = ("[" * 20_000, '{"a":' * 9_000, "\ud7ff", "", '{"type":', b"\x00\xff", b"[]")
+
+
+@item("limits.nonsense", needs=["session.expires"])
+def nonsense_gets_an_error(harness: Harness) -> None:
+    """What is no command gets an error or nothing, ends no socket and joins no group."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "alice", "bob")
+    for frame in (*_STRANGE, *_BROKEN):
+        sent = frame.replace("{id}", str(bob.id)) if isinstance(frame, str) else frame
+        with stage.greeted(alice) as socket:
+            number = stage.number_of(socket)
+            before = stage.control("socket", number=number)["groups"]
+            socket.send(sent)
+            _expect_alive(stage, socket, f"after the frame {shorten(repr(frame), 60)}")
+            kinds = {f.get("type") for f in socket.frames[1:] if isinstance(f, dict)}
+            after = stage.control("socket", number=number)["groups"]
+            if kinds - {PONG, ERROR, "resumed"} or after != before:
+                raise stage.news(
+                    f"after the frame {shorten(repr(frame), 60)}: {socket}; "
+                    f"its groups are {', '.join(after)}",
+                    expected="an error, and the groups that it was in before",
+                    part="consumer",
+                    socket=socket,
+                )
+
+
+@item("limits.errors", needs=["limits.nonsense"], events=[ERROR], close_codes=[BAD_MESSAGE])
+def errors_do_not_go_on_for_ever(harness: Harness) -> None:
+    """An unknown type gets an error, and whoever goes on like that is closed with 4400."""
+    stage = stage_of(harness)
+    [alice] = people(stage, "alice")
+    with stage.greeted(alice) as socket:
+        socket.send({"type": "dance"})
+        if (socket.receive(5) or {}).get("type") != ERROR:
+            raise stage.news(
+                f'after {{"type": "dance"}}: {socket}',
+                expected=f'{{"type": "{ERROR}", "message": ...}}, which says what is possible',
+                part="consumer",
+                socket=socket,
+            )
+        for _ in range(_FEW):
+            if not socket.send({"type": "dance"}):
+                break
+        _expect_code(stage, socket, BAD_MESSAGE, f"after {_FEW} such frames")
+
+
+# Sockets
+
+
+def _fill(stage: Stage, person: Person, stack: ExitStack) -> list[Socket]:
+    """As many sockets as that person may have; else NotYet."""
+    sockets: list[Socket] = []
+    while len(sockets) <= _MOST_SOCKETS:
+        socket = stack.enter_context(stage.open(person.access))
+        if not is_greeting(socket.receive(), person.id):
+            break
+        sockets.append(socket)
+    else:
+        raise NotYet(
+            f"{person.username} has {len(sockets)} open sockets, and no end",
+            expected=f"the eleventh is closed with {TOO_MANY}",
+            look_at=stage.place("consumer"),
+        )
+    when = f"the socket after {len(sockets)} open ones of the same user"
+    _expect_code(stage, socket, TOO_MANY, when)
+    if len(sockets) < _FEWEST_SOCKETS:
+        raise NotYet(
+            f"{person.username} had {len(sockets)} sockets, and no more",
+            expected="several: a person has devices, and tabs",
+            look_at=stage.place("consumer"),
+        )
+    return sockets
+
+
+@item("limits.sockets", needs=["session.expires"], close_codes=[TOO_MANY])
+def eleventh_socket_is_refused(harness: Harness) -> None:
+    """The eleventh socket of a user is closed with 4429, until one of the others is closed."""
+    stage = stage_of(harness)
+    ella, bob = people(stage, "ella", "bob")
+    with stage.greeted(ella):
+        pass
+    stage.settled(0)
+    with ExitStack() as stack:
+        sockets = _fill(stage, ella, stack)
+        _expect_alive(stage, sockets[0], "the first of them, after that")
+        with stage.greeted(bob):
+            pass  # others have places of their own
+        sockets[-1].close()
+        _expect_place(stage, ella, "one of them was closed")
+
+
+def _expect_place(stage: Stage, person: Person, when: str) -> None:
+    """Another socket of that person is greeted, now or in a moment."""
+    seen: list[Socket] = []
+
+    def is_greeted() -> bool:
+        with stage.open(person.access) as socket:
+            seen.append(socket)
+            return is_greeting(socket.receive(), person.id)
+
+    if not processes.wait_until(is_greeted, seconds=5):
+        raise stage.news(
+            f"{when}, and a new socket of that user: {seen[-1]}",
+            expected="the greeting: there is a place again",
+            part="consumer",
+            socket=seen[-1],
+        )
+
+
+@item("limits.dead-server", needs=["limits.sockets"])
+def dead_server_holds_no_places(harness: Harness) -> None:
+    """The places of sockets on a server that was killed are free again after a while."""
+    stage = stage_of(harness)
+    doomed = stage_with(harness, "a server that is killed")
+    [fay] = people(stage, "fay")
+    with ExitStack() as stack:
+        stack.enter_context(doomed.greeted(fay))
+        _fill(doomed, fay, stack)
+        doomed.server.process.kill()
+        stage.greeted(people(stage, "alice")[0]).close()
+        stage.control("age", days=1)
+        _expect_place(stage, fay, "a server with all of somebody's sockets was killed")
+
+
+# A client that stops reading
+
+
+@item("limits.unread-daphne", needs=["session.expires"], close_codes=[TOO_LATE])
+def client_that_does_not_read_is_cut_off(harness: Harness) -> None:
+    """Under Daphne a client that stops reading is cut off, costs no memory, and can resume."""
+    _expect_cut_off(stage_of(harness), "uma")
+
+
+@item("limits.unread-uvicorn", needs=["limits.unread-daphne"])
+def the_same_under_uvicorn(harness: Harness) -> None:
+    """The same is true under uvicorn, where sending waits for such a client."""
+    argv = ["-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--lifespan"]
+    argv += ["off", "composed_asgi:application"]
+    stage = stage_with(harness, "the project's WebSocket code under uvicorn", argv=argv)
+    _expect_cut_off(stage, "ursula")
+
+
+def _expect_cut_off(stage: Stage, name: str) -> None:
+    reader, writer = people(stage, name, "alice")
+    pid = stage.server.process.pid
+    with stage.greeted(reader) as socket:
+        epoch, seen = position_in(stage, socket)
+        before, open_before = resident(pid), _open_sockets(stage)
+        data = {"id": 1, "content": "x" * _UNREAD_SIZE}
+        stage.notify_each([reader.id] * _UNREAD, "new_message", data)
+        gone = processes.wait_until(
+            lambda: _open_sockets(stage) < open_before, seconds=_GIVES_UP
+        )
+        grown = (resident(pid) or 0) - (before or 0)
+        code = socket.until_closed(5)
+    if not gone or code is None or code in _FINAL:
+        raise stage.news(
+            f"a client did not read what it was sent, {_UNREAD * _UNREAD_SIZE // 10**6} MB: "
+            f"{_end_of(socket)}",
+            expected=f"closed with {TOO_LATE}, after which it comes back",
+            part="consumer",
+            socket=socket,
+        )
+    if before is not None and grown > _GROWTH:
+        raise NotYet(
+            f"for a client that did not read, the server grew by {grown // 10**6} MB",
+            expected=f"by less than {_GROWTH // 10**6} MB",
+            look_at=stage.place("consumer"),
+        )
+    for number in range(3):
+        done(write(stage, writer, reader.id, f"Message {number}"), 201, "new_message")
+    with stage.greeted(reader) as socket:
+        *events, end = missed_since(stage, socket, epoch, seen)
+    if len(events) != 3 or end.get("recovered") is not True:
+        raise stage.news(
+            f"when it came back, it resumed and got {len(events)} of 3 events",
+            expected="all of them",
+            part="consumer",
+            socket=socket,
+        )
+
+
+def _open_sockets(stage: Stage) -> int:
+    return int(stage.control("state")["open"])
+
+
+# Refused at start
+
+
+@functools.cache
+def _production(url: str) -> dict[str, str]:
+    return {
+        "DEBUG": "false",
+        "DATABASE_URL": url,
+        "REDIS_URL": "redis://127.0.0.1:9/0",
+        "ALLOWED_HOSTS": "numeneon.example",
+        "SECRET_KEY": "k8Zq-3vWm_Lr0TxB9yHc5NfJ2pGdQ7sE1uAo4iXb6",
+    }
+
+
+def _settings_load(harness: Harness, **variables: str | None) -> tuple[bool, str]:
+    """Whether the settings load with these variables of production, and what was printed."""
+    url = "postgresql://numeneon:scratch@127.0.0.1:9/numeneon"
+    plan: dict[str, Any] = {
+        "database": str(harness.database_path),
+        "variables": {**_production(url), **variables},
+    }
+    process = harness.finish(["manage.py", "diffsettings"], harness.env(**plan), seconds=60)
+    return process.exit_code == 0, harness.sandbox.as_learner(process.log(6))
+
+
+def _expect_refusal(harness: Harness, what: str, **variables: str | None) -> None:
+    """The settings load in production, and do not with these variables on top."""
+    loads, log = _settings_load(harness)
+    if not loads:
+        raise NotYet(
+            f"with the variables of production the settings did not load:\n{log}",
+            expected="they load with DEBUG=false, DATABASE_URL, REDIS_URL, ALLOWED_HOSTS and "
+            "a random SECRET_KEY",
+        )
+    loads, _ = _settings_load(harness, **variables)
+    if loads:
+        raise NotYet(
+            f"with {what} the settings loaded in production",
+            expected="an ImproperlyConfigured that says what to change",
+            look_at=_settings_place(harness),
+        )
+
+
+def _settings_place(harness: Harness) -> Place:
+    module = harness.project.settings_module
+    file = harness.project.backend.joinpath(*module.split(".")).with_suffix(".py")
+    return Place(harness.project.relative(file))
+
+
+@item("start.secret", parallel=True)
+def example_secrets_are_refused(harness: Harness) -> None:
+    """With DEBUG off, a SECRET_KEY that is not random is refused at start."""
+    keys = ["django-insecure-" + "k8Zq3vWmLr0TxB9yHc5NfJ2pGdQ7sE1uAo4iXb6", "x" * 50]
+    for key in keys:
+        _expect_refusal(harness, f"SECRET_KEY={key[:20]}...", SECRET_KEY=key)
+
+
+@item("start.debug", parallel=True)
+def debug_is_refused_on_render(harness: Harness) -> None:
+    """On Render, DEBUG is refused at start."""
+    what = "RENDER=true and DEBUG=true"
+    _expect_refusal(harness, what, DEBUG="true", RENDER="true")
+
+
+@item("start.admin", parallel=True)
+def known_admin_passwords_are_refused(harness: Harness) -> None:
+    """While an admin has a password that everybody knows, production does not start."""
+    url = harness.postgres().url
+    _expect_start(harness, url, "an empty database", True)
+    _make_admin(harness, url, "root", "Sunny-meadow-42")
+    _expect_start(harness, url, "an admin whose password nobody can guess", True)
+    _make_admin(harness, url, "admin", "admin123")
+    _expect_start(harness, url, "an admin whose password is admin123", False)
+
+
+def _in_production(
+    harness: Harness, url: str, argv: list[str], **variables: str
+) -> tuple[int | None, str]:
+    plan = {**on_postgres(url), "variables": {**_production(url), **variables}}
+    process = harness.finish(["manage.py", *argv], harness.env(**plan), seconds=90)
+    return process.exit_code, harness.sandbox.as_learner(process.log(8))
+
+
+def _make_admin(harness: Harness, url: str, name: str, password: str) -> None:
+    status, log = _in_production(
+        harness,
+        url,
+        ["createsuperuser", "--noinput"],
+        DJANGO_SUPERUSER_EMAIL=f"{name}@example.com",
+        DJANGO_SUPERUSER_USERNAME=name,
+        DJANGO_SUPERUSER_PASSWORD=password,
+    )
+    if status:
+        raise NotYet(f"`createsuperuser --noinput` failed:\n{log}")
+
+
+def _expect_start(harness: Harness, url: str, when: str, wanted: bool) -> None:
+    """What the start command does first: it migrates; and the checks of the database."""
+    status, log = _in_production(harness, url, ["migrate", "--noinput"])
+    if wanted and status:
+        raise NotYet(
+            f"with {when}, `python manage.py migrate` failed:\n{log}", expected="it works"
+        )
+    if not wanted and not status:
+        raise NotYet(
+            f"with {when}, `python manage.py migrate` worked, and the server would start",
+            expected="it ends with an error that says whose password it is",
+        )
+
+
+@item("logs.quiet", needs=["limits.nonsense"])
+def nothing_private_is_logged(harness: Harness) -> None:
+    """The server's log has no token, no ticket and nothing that people write to each other."""
+    stage = stage_of(harness)
+    alice, bob = people(stage, "alice", "bob")
+    printed = stage.server.process.printed
+    words = "Zebras-in-the-attic"
+    with stage.greeted(bob) as socket:
+        done(write(stage, alice, bob.id, words), 201, "new_message")
+        for frame in (f'{{"type": "{words}"}}', words, f'{{"type": "auth", "x": "{words}"'):
+            socket.send(frame)
+        _is_alive(socket)
+        socket.send({"type": AUTH, "token": altered(bob.access)})
+        socket.until_closed(5)
+    with stage.open(None) as socket:
+        socket.send({"type": AUTH, "token": bob.access})
+        _greeted_later(stage, bob, socket)
+    log = stage.server.process.log_since(printed)
+    for what, secret in (
+        ("what alice wrote", words),
+        ("bob's access token", bob.access),
+        ("a part of a token", bob.access.rpartition(".")[2]),
+    ):
+        if secret in log:
+            line = next(line for line in log.splitlines() if secret in line)
+            raise NotYet(
+                f"{what} is in the server's log: {shorten(line, 120)}",
+                expected="log who and what happened, never what was said",
+                look_at=stage.place("consumer"),
+            )

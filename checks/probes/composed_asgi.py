@@ -231,6 +231,19 @@ async def change(id, **fields):
     return {}
 
 
+async def save(id, **fields):
+    """Change a user as the admin does: the row is read, and saved as a whole."""
+
+    def save_user():
+        user = get_user_model().objects.get(pk=id)
+        for name, value in fields.items():
+            setattr(user, name, value)
+        user.save()
+        return {}
+
+    return await _in_thread(save_user, {})
+
+
 async def bulk_users(**arguments):
     """Make many people who are connected with others as one is; {} if that cannot be."""
     try:
@@ -271,7 +284,7 @@ async def _in_thread(call, arguments):
 
 
 _CONTROLS = (found, state, socket, slow_groups, notify, notify_each, journal)
-_CONTROLS += (change, bulk_users, age, same_minute, lose, fail)
+_CONTROLS += (change, save, bulk_users, age, same_minute, lose, fail)
 CONTROLS = {c.__name__: c for c in _CONTROLS}
 
 

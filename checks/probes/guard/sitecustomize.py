@@ -40,6 +40,9 @@ def _apply(settings, plan):
         _put(settings, "CHANNEL_LAYERS", {"default": plan["layer"]})
     if not plan.get("throttled"):
         _put(settings, "RATELIMIT_ENABLE", False)  # the switch of django-ratelimit
+    for name, value in plan.get("shorter", {}).items():
+        if hasattr(settings, name):
+            _put(settings, name, value)
     if plan["middleware"]:
         _put(settings, "MIDDLEWARE", [*plan["middleware"], *settings.MIDDLEWARE])
     _write_facts(settings, plan, project_layers)
