@@ -310,7 +310,11 @@ def _expect_success(stage: Stage, answer: Answer) -> None:
         )
 
 
-@item("session.log-out", needs=["session.expires"], close_codes=[NOT_AUTHENTICATED])
+@item(
+    "session.log-out",
+    needs=["session.expires", "session.refused"],
+    close_codes=[NOT_AUTHENTICATED],
+)
 def log_out_ends_sockets(harness: Harness) -> None:
     """A log-out ends the sockets of that login, on all servers, and no others."""
     first, second = _pair(harness)
@@ -562,15 +566,18 @@ def _expect_place(stage: Stage, person: Person, when: str) -> None:
 
 @item("limits.dead-server", needs=["limits.sockets"])
 def dead_server_holds_no_places(harness: Harness) -> None:
-    """The places of sockets on a server that was killed are free again after a while."""
+    """Sockets on all servers count, but after a while not those on a server that was killed."""
     stage = stage_of(harness)
     doomed = stage_with(harness, "a server that is killed")
     [fay] = people(stage, "fay")
     with ExitStack() as stack:
         stack.enter_context(doomed.greeted(fay))
         _fill(doomed, fay, stack)
-        doomed.server.process.kill()
         stage.greeted(people(stage, "alice")[0]).close()
+        with stage.open(fay.access) as socket:
+            when = "somebody has all of their sockets on another server"
+            _expect_code(stage, socket, TOO_MANY, when)
+        doomed.server.process.kill()
         stage.control("age", days=1)
         _expect_place(stage, fay, "a server with all of somebody's sockets was killed")
 
@@ -578,19 +585,14 @@ def dead_server_holds_no_places(harness: Harness) -> None:
 # A client that stops reading
 
 
-@item("limits.unread-daphne", needs=["session.expires"], close_codes=[TOO_LATE])
+@item("limits.unread", needs=["session.expires"], close_codes=[TOO_LATE])
 def client_that_does_not_read_is_cut_off(harness: Harness) -> None:
-    """Under Daphne a client that stops reading is cut off, costs no memory, and can resume."""
+    """A client that stops reading is cut off, costs no memory, and can resume: on both servers."""
     _expect_cut_off(stage_of(harness), "uma")
-
-
-@item("limits.unread-uvicorn", needs=["limits.unread-daphne"])
-def the_same_under_uvicorn(harness: Harness) -> None:
-    """The same is true under uvicorn, where sending waits for such a client."""
-    argv = ["-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--lifespan"]
-    argv += ["off", "composed_asgi:application"]
-    stage = stage_with(harness, "the project's WebSocket code under uvicorn", argv=argv)
-    _expect_cut_off(stage, "ursula")
+    argv = ["-m", "uvicorn", "--host", LOCAL, "--port", "{port}", "--lifespan", "off"]
+    argv.append("composed_asgi:application")
+    name = "the project's WebSocket code under uvicorn"
+    _expect_cut_off(stage_with(harness, name, argv=argv), "ursula")
 
 
 def _expect_cut_off(stage: Stage, name: str) -> None:
@@ -599,8 +601,7 @@ def _expect_cut_off(stage: Stage, name: str) -> None:
     with stage.greeted(reader) as socket:
         epoch, seen = position_in(stage, socket)
         before, open_before = resident(pid), _open_sockets(stage)
-        data = {"id": 1, "content": "x" * _UNREAD_SIZE}
-        stage.notify_each([reader.id] * _UNREAD, "new_message", data)
+        stage.control("flood", user_id=reader.id, count=_UNREAD, size=_UNREAD_SIZE)
         gone = processes.wait_until(
             lambda: _open_sockets(stage) < open_before, seconds=_GIVES_UP
         )
@@ -608,8 +609,8 @@ def _expect_cut_off(stage: Stage, name: str) -> None:
         code = socket.until_closed(5)
     if not gone or code is None or code in _FINAL:
         raise stage.news(
-            f"a client did not read what it was sent, {_UNREAD * _UNREAD_SIZE // 10**6} MB: "
-            f"{_end_of(socket)}",
+            f"{stage.server.name}: a client did not read what it was sent, "
+            f"{_UNREAD * _UNREAD_SIZE // 10**6} MB: {_end_of(socket)}",
             expected=f"closed with {TOO_LATE}, after which it comes back",
             part="consumer",
             socket=socket,

@@ -219,6 +219,18 @@ async def notify_each(user_ids, **arguments):
     return whole
 
 
+async def flood(user_id, count, size):
+    """Send a user so many notifications of that size, and keep no journal of them."""
+    data = {"id": 1, "content": "x" * size}
+    for _ in range(count):
+        arguments = {"user_ids": [user_id], "kind": "new_message", "data": data}
+        if is_async(parts.sender):
+            await parts.sender(**arguments)
+        else:
+            await _in_thread(parts.sender, arguments)
+    return {}
+
+
 async def journal(number):
     """What the request of that number did, in its own journal."""
     return take(number)
@@ -283,7 +295,7 @@ async def _in_thread(call, arguments):
         return await sync_to_async(run)()
 
 
-_CONTROLS = (found, state, socket, slow_groups, notify, notify_each, journal)
+_CONTROLS = (found, state, socket, slow_groups, notify, notify_each, flood, journal)
 _CONTROLS += (change, save, bulk_users, age, same_minute, lose, fail)
 CONTROLS = {c.__name__: c for c in _CONTROLS}
 
