@@ -204,7 +204,8 @@ class Stage:
         """An open socket of that person, past its greeting. The caller closes it."""
         socket = self.open(person.access)
         frame = socket.receive()
-        if frame is None and socket.ended and self._found_another_way(person):
+        known = is_greeting(frame, person.id, person.username)
+        if not known and self._found_another_way(person):
             socket.close()
             socket = self.open(person.access)
             frame = socket.receive()
