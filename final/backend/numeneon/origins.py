@@ -23,7 +23,8 @@ def is_allowed(scope):
     """Return whether the client that sends this handshake may open a socket."""
     # Django's own class for requests reads the headers, and checks ALLOWED_HOSTS.
     scheme = {"wss": "https"}.get(scope.get("scheme"), "http")
-    request = ASGIRequest({**scope, "method": "GET", "scheme": scheme}, None)
+    handshake = {**scope, "method": "GET", "scheme": scheme, "query_string": ""}
+    request = ASGIRequest(handshake, None)
     origin = request.headers.get("Origin")
     # No browser leaves it out: other clients bring credentials of their own.
     if origin is None or origin in settings.ALLOWED_ORIGINS:

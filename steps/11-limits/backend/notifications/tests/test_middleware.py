@@ -141,7 +141,7 @@ async def test_malformed_token_is_anonymous(token):
 
 
 async def test_token_of_another_scheme_is_anonymous(alice):
-    """An Authorization header says of which kind it is."""
+    """An Authorization header names its scheme."""
     assert (await user_of(f"Basic {AccessToken.for_user(alice)}")).is_anonymous
 
 

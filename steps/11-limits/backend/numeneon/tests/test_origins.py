@@ -20,7 +20,9 @@ def handshake(*origins, host=HOST, proto="https", scheme="ws"):
     """A handshake as it arrives behind Render's proxy."""
     headers = [(b"host", host.encode()), (b"x-forwarded-proto", proto.encode())]
     headers += [(b"origin", origin.encode()) for origin in origins]
-    return {"type": "websocket", "path": "/", "headers": headers, "scheme": scheme}
+    # A query in no encoding at all: it must not matter.
+    rest = {"path": "/", "query_string": b"\xff", "scheme": scheme}
+    return {"type": "websocket", "headers": headers, **rest}
 
 
 @pytest.mark.parametrize("origin", [APP, f"https://{HOST}"])
@@ -30,7 +32,7 @@ def test_allowed_origin(origin):
 
 
 def test_no_origin_is_no_browser():
-    """Whoever sends no origin has to bring credentials of their own."""
+    """A client that sends no origin has to bring credentials of its own."""
     assert is_allowed(handshake())
 
 
