@@ -55,6 +55,8 @@ USERS = 8
 PATIENCE = 10.0
 # Besides ours: a frame that breaks the protocol, text that is not UTF-8, a frame that is too long.
 EXPECTED = {*CLOSE_CODES, 1002, 1007, 1009}
+# Daphne says so when a client leaves at the moment at which it is sent something.
+HUNG_UP = "Disconnected: Attempt to send on a closed protocol"
 MOST_GROWTH = 0.05
 SERVERS = {
     "uvicorn": ["uvicorn", "--lifespan", "off", "--log-level", "error", "--port"],
@@ -171,7 +173,7 @@ class Server:
             f"ws://127.0.0.1:{self.port}{SOCKET_PATH}",
             additional_headers=headers_of(token, "header"),
             open_timeout=PATIENCE,
-            close_timeout=1,
+            close_timeout=0.1,
             ping_interval=None,
             compression=None,
             proxy=None,
@@ -251,8 +253,10 @@ class Server:
     def exceptions(self) -> str:
         """The ends of the tracebacks in the log, each with the lines before it."""
         log = self.log.read_text("utf-8", errors="replace")
-        ends = re.findall(r"(?:^ .*\n){1,6}^[\w.]+(?:: .*)?$", log, re.MULTILINE)
-        return "\n".join(dict.fromkeys(ends)) if "Traceback" in log else ""
+        ends = re.findall(
+            r"(?:^ .*\n){1,6}^[\w.]+(?:: .*)?$(?!\n\nDuring handling)", log, re.MULTILINE
+        )
+        return "\n".join(end for end in dict.fromkeys(ends) if not end.endswith(HUNG_UP))
 
 
 def _closed() -> type[Exception]:
