@@ -19,7 +19,7 @@ from checks.harness.servers import Server, daphne, need
 from checks.harness.warm import Interpreters, NoDatabases
 from checks.items import Item, items_of
 from course import contract
-from course.contract import Frame
+from course.contract import AUTH, Frame
 
 ITEMS = [item for step in course.steps() for item in items_of(step.number)]
 
@@ -86,13 +86,15 @@ def test_last_step_keeps_the_contract(harness: Harness) -> None:
         frames.append(his.receive())
         post(server, bob, "notifications/read/", {"up_to": newest}, status=200)
         frames.append(his.receive())
-    with server.socket(None) as refused:
+        his.send({"type": AUTH, "token": bob.access})
+        frames.append(his.receive())
+    with server.socket("no token") as refused:
         code = refused.until_closed(patience=5)
 
-    *others, one_read, all_read = map(shape, frames)
+    *others, one_read, all_read, renewed = map(shape, frames)
     read = {"type": None, "data": one_read["data"] | all_read["data"]}
     kinds = [frame["type"] for frame in frames]
-    assert dict(zip(kinds, [*others, read, read], strict=True)) == {
+    assert dict(zip(kinds, [*others, read, read, renewed], strict=True)) == {
         **{f.kind: event_shape(f) for f in contract.EVENTS.values()},
         **{f.kind: {"type": None, **fields_of(f)} for f in contract.FRAMES.values()},
     }
