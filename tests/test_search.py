@@ -66,7 +66,9 @@ MESSAGES = {
     "ValueError: No handler for message type new_message": "no-handler",
     "InvalidChannelLayerError: Cannot import BACKEND "
     "'channels_redis.pubsub.RedisPubSubChannelLayer'": "no-module-channels-redis",
+    "4400": "closed-4400",
     "4401": "closed-4401",
+    "4429": "closed-4429",
     "1006": "closed-1006",
     "1012": "closed-1012",
     "4503": "closed-4503",

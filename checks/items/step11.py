@@ -459,7 +459,7 @@ _BROKEN = ("[" * 20_000, '{"a":' * 9_000, "\ud7ff", "", '{"type":', b"\x00\xff",
 
 @item("limits.nonsense", needs=["session.expires"])
 def nonsense_gets_an_error(harness: Harness) -> None:
-    """What is no command gets an error or nothing, ends no socket and joins no group."""
+    """Frames that are not commands get an error or nothing, end no socket and join no group."""
     stage = stage_of(harness)
     alice, bob = people(stage, "alice", "bob")
     for frame in (*_STRANGE, *_BROKEN):

@@ -56,7 +56,7 @@ class LimitedConsumer(AsyncJsonWebsocketConsumer):
         except TimeoutError:
             logger.warning("A client does not read what it is sent: its socket ends")
         finally:
-            # Whatever ended it: disconnect() is not called after an exception.
+            # In every case: disconnect() is not called after an exception.
             await self.leave()
 
     async def leave(self):
@@ -101,7 +101,7 @@ class LimitedConsumer(AsyncJsonWebsocketConsumer):
             await self.receive_json(content)
 
     async def complain(self, message):
-        """Tell the client what is wrong with its frame, but not for ever."""
+        """Tell the client what is wrong with its frame, but only so often."""
         self.bad_frames += 1
         await self.send_json({"type": "error", "message": message})
         if self.bad_frames >= MOST_BAD_FRAMES:

@@ -82,7 +82,7 @@ class SignedInConsumer(LimitedConsumer):
         """Runs until the token expires, and looks now and then whether it is still good."""
         while (left := self.claims["exp"] - time.time()) > 0:
             await asyncio.sleep(min(left, settings.HEARTBEAT_SECONDS))
-            # While the database is away nobody is sent away: it looks again later.
+            # While the database is down nobody is signed out: it looks again later.
             with suppress(DatabaseError, InterfaceError):
                 await self.session_check()
         await self.close(code=4401)

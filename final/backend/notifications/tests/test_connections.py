@@ -1,4 +1,4 @@
-"""How many sockets a user has, on all servers together."""
+"""The open sockets of each user, on all servers together."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

@@ -34,7 +34,7 @@ def test_known_secret_key_stops_production(key):
 
 
 def test_debug_is_refused_on_render():
-    """Render sets RENDER; whoever forgets to switch DEBUG off there learns of it at once."""
+    """Render sets RENDER: if DEBUG is still on there, the settings do not load."""
     assert "ImproperlyConfigured: DEBUG is on" in setting("s.DEBUG", RENDER="true")
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that stands still until the test moves it."""
+    """A clock that only the test moves."""
 
     class Clock:
         now = 1000.0
@@ -118,8 +118,8 @@ async def test_any_frame_confirms(alice, settings):
             assert (await socket.receive_json_from())["type"] == "pong"
 
 
-async def test_server_does_not_wait_for_a_client_for_ever(alice, settings):
-    """A send() that never ends, as uvicorn's with a client that does not read, is given up."""
+async def test_server_gives_a_client_up(alice, settings):
+    """A send() that never ends, like uvicorn's with a client that does not read, is given up."""
     settings.SEND_SECONDS = 0.05
     scope = socket_for(alice).scope
     application = socket_for(alice).application

@@ -72,7 +72,7 @@ async def test_token_of_somebody_else_is_not_taken(alice, bob):
 
 @pytest.mark.parametrize("token", [None, 1, "x", "\ud800", ["x"], {"a": "b"}, ""])
 async def test_bad_token_ends_the_socket(alice, token):
-    """Whatever is not a valid token is answered with 4401."""
+    """Anything but a valid token is answered with 4401."""
     async with greeted(socket_for(alice)) as socket:
         await socket.send_json_to({"type": "auth", "token": token})
 
@@ -173,7 +173,7 @@ async def test_deletion_ends_all_sockets(alice):
 
 
 async def test_other_changes_end_nothing(alice):
-    """Whoever changes their name stays connected."""
+    """Somebody who changes their name stays connected."""
     async with greeted(socket_for(alice)) as socket:
         alice.first_name = "Alice"
         await sync_to_async(alice.save)()
