@@ -665,7 +665,7 @@ def _settings_load(harness: Harness, **variables: str | None) -> tuple[bool, str
 
 def _expect_refusal(harness: Harness, what: str, **variables: str | None) -> None:
     """The settings load in production, and do not with these variables on top."""
-    loads, log = _settings_load(harness)
+    loads, log = harness.once("settings in production", lambda: _settings_load(harness))
     if not loads:
         raise NotYet(
             f"with the variables of production the settings did not load:\n{log}",
