@@ -14,7 +14,7 @@ const STATES = {
   closed: () => "Not connected",
 };
 
-// What the bell says of an event, and the list that has changed.
+// What the bell says about an event, and the list that has changed.
 const EVENTS = {
   friend_request: {
     says: (data) => `${data.from_user.username} wants to be your friend`,
@@ -48,11 +48,11 @@ const notifications = notificationSocket({
     if (state === "refused") signOut();
     if (state === "open") {
       showProblem("");
-      // What was read on another device has no number, so it is not sent again.
+      // notifications_read has no number, so a missed one is not sent again.
       await showNotifications();
     }
   }),
-  // Events may have been missed; the lists have their effects.
+  // Events may have been missed: fetch all lists.
   onGap: attempt(() => showHome()),
   onEvent: attempt(async ({ type, data }) => {
     if (type === "notifications_read") showUnread(data.unread);
@@ -181,7 +181,7 @@ function fill(id, rows, draw) {
   element(id).replaceChildren(...rows.map(draw));
 }
 
-// textContent and append() never read a text as HTML, whoever wrote it.
+// textContent and append() never parse text as HTML, whoever wrote it.
 function item(text, ...buttons) {
   const made = document.createElement("li");
   const words = document.createElement("span");
