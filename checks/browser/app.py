@@ -202,9 +202,14 @@ def forwarded(server: Server, address: str, asked: dict[str, Any]) -> Reply:
         connection.close()
 
 
+# How long a session of the server that we play lasts. Seconds.
+SESSION = 3600
+
+
 @functools.cache
 def stage(*, sockets: bool) -> str:
     """The script that gives a page its clock and, for `sockets`, a server that we play."""
-    greeting = {"type": GREETING, "message": "Connected", "user_id": 1}
+    greeting: dict[str, Any] = {"type": GREETING, "message": "Connected", "user_id": 1}
+    greeting["expires_in"] = SESSION
     given = ", ".join(map(json.dumps, (greeting, PING, PONG, sockets)))
     return f"{_STAGE.read_text('utf-8').rstrip()}({given})"

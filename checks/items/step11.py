@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+from checks.browser import app as pages
 from checks.errors import NotYet, Place
 from checks.harness.client import Answer, Socket, shorten
 from checks.harness.harness import Harness
 from checks.harness.memory import resident
-from checks.harness.people import Person, altered, forged
+from checks.harness.people import Person, altered, forged, signed_up
 from checks.harness.reader import position_in
-from checks.harness.servers import LOCAL, Server, need
+from checks.harness.servers import LOCAL, Server, need, runserver
 from checks.harness.stage import Stage, people, stage_of, stage_with
 from checks.items import Checklist
 from checks.items.step04 import done, write
@@ -63,6 +64,11 @@ _FEWEST_SOCKETS, _MOST_SOCKETS = 3, 20
 # server may grow meanwhile, and how long it may take to give the client up. Bytes, seconds.
 _UNREAD, _UNREAD_SIZE = 300, 200_000
 _GROWTH, _GIVES_UP = 25 * 1024 * 1024, 15.0
+# Whether the page has sent a frame with an access token.
+_HAS_SENT_A_TOKEN = """numeneonStage.attempts[0].sent.some(({ text }) => {
+  const frame = JSON.parse(text);
+  return frame.type === "auth" && frame.token?.split(".").length === 3;
+})"""
 # Codes after which a client does not come back.
 _FINAL = (BAD_MESSAGE, NOT_AUTHENTICATED, NOT_ALLOWED)
 
@@ -191,6 +197,26 @@ def session_is_renewed(harness: Harness) -> str | None:
         socket.until_closed(max(0.0, end - time.monotonic()))
         _expect_alive(stage, socket, "after the end of the first token")
     return None
+
+
+@item("session.page", needs=["session.renewed"])
+def page_renews_its_session(harness: Harness) -> None:
+    """The page sends a new access token before the one that opened its socket expires."""
+    server = runserver(harness)
+    alice = signed_up(harness, server, "alice")
+    page = pages.played(harness, server)
+    page.open()
+    page.sign_in(alice)
+    if not page.wait_for("numeneonStage.attempts.length"):
+        raise page.news("alice signed in, and the page made no socket", expected="it does")
+    page.advance(pages.SESSION - 1)
+    if not page.wait_for(_HAS_SENT_A_TOKEN) or len(page.attempts) > 1:
+        raise page.news(
+            f"a second before its session ends the page has made {len(page.attempts)} socket(s) "
+            "and sent no token",
+            expected=f'{{"type": "{AUTH}", "token": ...}} on the socket that is open',
+            todo="`python3 tutorial.py give` puts the step's notifications.js in place",
+        )
 
 
 @item(

@@ -12,6 +12,8 @@ TICKETS = "backend/notifications/tickets.py"
 SETTINGS = "backend/numeneon/settings.py"
 CHECKS = "backend/users/checks.py"
 VIEWS = "backend/users/views.py"
+APP = "backend/client/static/client/app.js"
+CLIENT = "backend/client/static/client/notifications.js"
 
 EXPIRED = """\
                 await self.session_check()
@@ -128,6 +130,16 @@ VARIANTS = [
             '{"type": "authenticated", **self.expiry()}',
             '{"type": "authenticated", "expires_at": claims["exp"], **self.expiry()}',
         ),
+    ),
+    broken(
+        "session.page",
+        "the page has no token to send",
+        Edit(APP, "token: api.accessToken,", "token: async () => null,"),
+    ),
+    correct(
+        "session.page",
+        "twenty seconds before the end",
+        Edit(CLIENT, "RENEWED_BEFORE = 25_000", "RENEWED_BEFORE = 20_000"),
     ),
     broken("session.other-user", "any token will do", Edit(SIGNED_IN, OTHERS, "")),
     correct(

@@ -115,6 +115,7 @@ function confirm(connection, length) {
 }
 
 function renewWithin(connection, seconds) {
+  if (!seconds) return;
   const left = 1_000 * seconds;
   renewAfter(connection, Math.max(left - RENEWED_BEFORE, left / 2));
 }
