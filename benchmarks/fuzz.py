@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import random
 import re
@@ -315,6 +316,8 @@ def main() -> int:
     parser.add_argument("--server", choices=SERVERS, default="uvicorn")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))
     options = parser.parse_args()
+    # The client's own library is surprised by servers that hang up on us.
+    logging.getLogger("websockets").setLevel(logging.CRITICAL + 1)
     with tempfile.TemporaryDirectory() as name:
         server = Server(options.server, Path(name))
         try:
