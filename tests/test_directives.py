@@ -575,7 +575,8 @@ def test_events_are_those_of_the_contract() -> None:
     )
     assert "| `new_post` | `id`, `author{id, username}`, `content`, `created_at` |" in text
     assert (
-        "| `connection_established` | `message`, `user_id`, `epoch`, `last_seq` |" in text
+        "| `connection_established` | `message`, `user_id`, `epoch`, `last_seq`, `expires_in` |"
+        in text
     )
     last = course.step("emit-events")
     assert f"| [`events.new-post`](checks.md#{last.slug}) | step {last.number} |" in text

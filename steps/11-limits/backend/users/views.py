@@ -31,13 +31,13 @@ class SignupView(generics.CreateAPIView):
 
 
 class LoginView(TokenObtainPairView):
-    """Exchange an address and a password for tokens."""
+    """Sign in: exchange email and password for an access and a refresh token."""
 
     serializer_class = LoginSerializer
 
 
 class LogoutView(TokenBlacklistView):
-    """Make a refresh token worthless, and end what was opened with its access tokens."""
+    """Sign out: end the login that a refresh token belongs to, and its sockets."""
 
     def post(self, request, *args, **kwargs):
         """Called for POST: 204, or 401 if the token is not good any more."""
