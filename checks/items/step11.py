@@ -62,8 +62,8 @@ _FEW, _FLOOD = 100, 1_000
 _FEWEST_SOCKETS, _MOST_SOCKETS = 3, 20
 # What a client that does not read is sent: so many frames of that size. And by how much the
 # server may grow meanwhile, and how long it may take to give the client up. Bytes, seconds.
-_UNREAD, _UNREAD_SIZE = 300, 200_000
-_GROWTH, _GIVES_UP = 25 * 1024 * 1024, 15.0
+_UNREAD, _UNREAD_SIZE = 200, 200_000
+_GROWTH, _GIVES_UP = 20 * 1024 * 1024, 15.0
 # Whether the page has sent a frame with an access token.
 _HAS_SENT_A_TOKEN = """numeneonStage.attempts[0].sent.some(({ text }) => {
   const frame = JSON.parse(text);
@@ -71,6 +71,33 @@ _HAS_SENT_A_TOKEN = """numeneonStage.attempts[0].sent.some(({ text }) => {
 })"""
 # Codes after which a client does not come back.
 _FINAL = (BAD_MESSAGE, NOT_AUTHENTICATED, NOT_ALLOWED)
+
+
+# Servers
+
+
+def _pair(harness: Harness) -> tuple[Stage, Stage]:
+    """Two servers of the project, with one database and one Redis."""
+
+    def start(name: str) -> Stage:
+        url = harness.redis().url
+        plan: dict[str, Any] = {"layer": "project", "variables": {"REDIS_URL": url}}
+        return harness.once(
+            f"stage {name}", lambda: stage_with(harness, f"server {name}", **plan)
+        )
+
+    return start("A"), start("B")
+
+
+def _under_uvicorn(harness: Harness) -> Stage:
+    """The same code on the other server, which waits in send() for a client that does not read."""
+    argv = ["-m", "uvicorn", "--host", LOCAL, "--port", "{port}", "--lifespan", "off"]
+    argv.append("composed_asgi:application")
+    name = "the project's WebSocket code under uvicorn"
+    return harness.once("stage under uvicorn", lambda: stage_with(harness, name, argv=argv))
+
+
+# Sockets of somebody
 
 
 def _opened(stage: Stage, person: Person, token: str) -> Socket:
@@ -199,7 +226,7 @@ def session_is_renewed(harness: Harness) -> str | None:
     return None
 
 
-@item("session.page", needs=["session.renewed"])
+@item("session.page", needs=["session.renewed"], prefetch=[runserver])
 def page_renews_its_session(harness: Harness) -> None:
     """The page sends a new access token before the one that opened its socket expires."""
     server = runserver(harness)
@@ -309,19 +336,6 @@ def _half_a_handshake(server: Server) -> Iterator[None]:
 # Ended elsewhere
 
 
-def _pair(harness: Harness) -> tuple[Stage, Stage]:
-    """Two servers of the project, with one database and one Redis."""
-
-    def start(name: str) -> Stage:
-        url = harness.redis().url
-        plan: dict[str, Any] = {"layer": "project", "variables": {"REDIS_URL": url}}
-        return harness.once(
-            f"stage {name}", lambda: stage_with(harness, f"server {name}", **plan)
-        )
-
-    return start("A"), start("B")
-
-
 def _log_in(stage: Stage, person: Person, password: str = "") -> tuple[str, str]:
     """The access and the refresh token of a new login."""
     body = {"email": person.email, "password": password or person.password}
@@ -340,6 +354,7 @@ def _expect_success(stage: Stage, answer: Answer) -> None:
     "session.log-out",
     needs=["session.expires", "session.refused"],
     close_codes=[NOT_AUTHENTICATED],
+    prefetch=[_pair],
 )
 def log_out_ends_sockets(harness: Harness) -> None:
     """A log-out ends the sockets of that login, on all servers, and no others."""
@@ -611,14 +626,16 @@ def dead_server_holds_no_places(harness: Harness) -> None:
 # A client that stops reading
 
 
-@item("limits.unread", needs=["session.expires"], close_codes=[TOO_LATE])
+@item(
+    "limits.unread",
+    needs=["session.expires"],
+    close_codes=[TOO_LATE],
+    prefetch=[_under_uvicorn],
+)
 def client_that_does_not_read_is_cut_off(harness: Harness) -> None:
     """A client that stops reading is cut off, costs no memory, and can resume: on both servers."""
     _expect_cut_off(stage_of(harness), "uma")
-    argv = ["-m", "uvicorn", "--host", LOCAL, "--port", "{port}", "--lifespan", "off"]
-    argv.append("composed_asgi:application")
-    name = "the project's WebSocket code under uvicorn"
-    _expect_cut_off(stage_with(harness, name, argv=argv), "ursula")
+    _expect_cut_off(_under_uvicorn(harness), "ursula")
 
 
 def _expect_cut_off(stage: Stage, name: str) -> None:
