@@ -59,7 +59,7 @@ const notifications = notificationSocket({
     const event = EVENTS[type];
     if (!event) return;
     element("announcement").textContent = event.says(data);
-    await Promise.all([showNotifications(), event.shows()]);
+    await Promise.all([showNotifications, event.shows].map(refresh));
   }),
 });
 
@@ -128,9 +128,30 @@ function show(signedIn) {
 
 // The lists
 
+const running = new Map();
+const waiting = new Map();
+
+// Load a list. If it is being loaded, it is loaded once more afterwards, however often this
+// is called until then: a burst of events costs two requests, not one for each of them.
+function refresh(load) {
+  if (!waiting.has(load)) {
+    if (!running.has(load)) return start(load);
+    const again = () => start(load);
+    waiting.set(load, running.get(load).then(again, again));
+  }
+  return waiting.get(load);
+}
+
+function start(load) {
+  waiting.delete(load);
+  const run = load().finally(() => running.delete(load));
+  running.set(load, run);
+  return run;
+}
+
 async function showHome() {
-  const lists = [showPosts(), showMessages(), showFriends(), showRequests()];
-  await Promise.all([showNotifications(), ...lists]);
+  const lists = [showPosts, showMessages, showFriends, showRequests];
+  await Promise.all([showNotifications, ...lists].map(refresh));
 }
 
 async function showPosts() {
