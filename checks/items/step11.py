@@ -791,7 +791,7 @@ def _expect_start(harness: Harness, url: str, when: str, wanted: bool) -> None:
         )
 
 
-@item("logs.quiet", needs=["limits.nonsense"])
+@item("logs.quiet", needs=["limits.nonsense", "session.first-frame"])
 def nothing_private_is_logged(harness: Harness) -> None:
     """The server's log has no token, no ticket and nothing that people write to each other."""
     stage = stage_of(harness)
