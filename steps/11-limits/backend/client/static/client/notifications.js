@@ -129,7 +129,7 @@ async function renew(connection) {
   const { attempt } = connection;
   // The server answers with "authenticated"; if it does not, the next attempt does.
   renewAfter(connection, RENEWED_AGAIN);
-  const token = await connection.token().catch(() => null);
+  const token = await connection.token?.().catch(() => null);
   if (token && attempt === connection.attempt) send(connection, { type: "auth", token });
 }
 
