@@ -35,6 +35,7 @@ sys.path.insert(0, str(ROOT))
 
 from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
+from hypothesis.configuration import set_hypothesis_home_dir  # noqa: E402
 
 from checks.harness import client  # noqa: E402
 from checks.harness.memory import resident  # noqa: E402
@@ -319,6 +320,7 @@ def main() -> int:
     # The client's own library is surprised by servers that hang up on us.
     logging.getLogger("websockets").setLevel(logging.CRITICAL + 1)
     with tempfile.TemporaryDirectory() as name:
+        set_hypothesis_home_dir(name)
         server = Server(options.server, Path(name))
         try:
             server.start()
