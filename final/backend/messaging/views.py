@@ -12,7 +12,7 @@ from users.models import User
 
 
 class MessageListView(generics.ListCreateAPIView):
-    """List the user's messages, or send one."""
+    """List the user's messages (GET), or send one (POST)."""
 
     serializer_class = MessageSerializer
 

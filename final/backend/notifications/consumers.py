@@ -34,16 +34,16 @@ class NotificationConsumer(SignedInConsumer):
         try:
             await super().dispatch(message)
         except (DatabaseError, InterfaceError):
-            # 1013 says: try again later. The client resumes when it is back.
+            # As HTTP's 503: not now. The client resumes when it is back.
             logger.exception("The database failed, so a socket is closed")
-            await self.close(code=1013)
+            await self.close(code=4503)
 
     async def welcome(self):
         """Called when it is known whose socket this is."""
         user = self.scope["user"]
         self.group = user_group(user.pk)
-        # First the group, then the number: what is stored in between is a gap, which
-        # closes, and not a loss.
+        # First the group, then the number: an event that is stored in between counts for
+        # both, so it cannot be missed.
         await self.channel_layer.group_add(self.group, self.channel_name)
         inbox = await inbox_of(user.pk)
         self.sent = inbox.last_seq
@@ -102,7 +102,7 @@ class NotificationConsumer(SignedInConsumer):
         return self.sent >= last_seq
 
     async def start_over(self):
-        """Tell the client what to request, and which position that brings it to."""
+        """Tell the client what to request, and the number to continue from."""
         inbox = await inbox_of(self.scope["user"].pk)
         self.sent = inbox.last_seq
         answer = {"epoch": inbox.epoch, "last_seq": inbox.last_seq, "refetch": REFETCH}

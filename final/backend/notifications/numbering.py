@@ -7,8 +7,8 @@ from notifications.models import Inbox, Notification, new_epoch
 
 PAGE_SIZE = 100
 
-# Creates an inbox for a user who has none, counts the others up, and locks all of
-# them until the transaction ends: before 9 is given, what has 8 is committed.
+# Creates an inbox for a user who has none, adds one to the others, and locks all of them
+# until the transaction ends: nobody gets 9 before the transaction with 8 has ended.
 NEXT_NUMBERS = f"""
     INSERT INTO {Inbox._meta.db_table} AS inbox (user_id, epoch, last_seq) VALUES {{rows}}
     ON CONFLICT (user_id) DO UPDATE SET last_seq = inbox.last_seq + 1

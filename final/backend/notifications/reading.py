@@ -18,7 +18,7 @@ def mark_up_to(*, user, up_to):
 
 @transaction.atomic
 def _mark(user, seen, data):
-    """Mark what is unread of the seen ones, and tell the user's devices."""
+    """Mark the unread ones among those seen, and tell the user's devices."""
     unread = user.notifications.unread()
     marked = unread.filter(**seen).update(read_at=timezone.now())
     left = unread.count()

@@ -23,7 +23,7 @@ def send_notification(*, user_ids, kind, data):
 
 
 def send_frames(frames):
-    """Send each user's frame, found by their id, to every open socket of theirs."""
+    """Send frames, a dict by user id, to every open socket of the user each is for."""
     events = {
         user_group(pk): {"type": "notify", "payload": frame}
         for pk, frame in frames.items()

@@ -13,7 +13,7 @@ from notifications.serializers import NotificationSerializer, UpToSerializer
 
 
 class NewestFirst(CursorPagination):
-    """Pages that follow the last id shown: what arrives meanwhile moves nothing."""
+    """Pages that continue after the last id shown: new rows do not shift them."""
 
     ordering = "-id"
     page_size = 20

@@ -31,7 +31,7 @@ def test_page_uses_only_this_server(client):
 def test_modules_import_hashed_names(tmp_path):
     """After collectstatic a module imports its neighbours by the names with a hash.
 
-    By its plain name a browser would get a file that it may have kept from an older version.
+    Under its plain name, a browser may still have an older version of a file.
     """
     code = f"""
 import django; django.setup()

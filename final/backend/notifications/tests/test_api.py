@@ -81,7 +81,7 @@ def test_strangers_are_refused(client, db, path):
 
 
 def test_marking_one_leaves_the_others(api, alice, tell):
-    """One notification is read, and stays read since then."""
+    """One notification is marked, and marking it again keeps the first read_at."""
     first, _ = tell(alice, 2)
 
     answers = [api.post(f"{LIST}{first}/read/").json()]

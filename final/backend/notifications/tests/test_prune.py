@@ -38,7 +38,7 @@ def left(user):
 
 
 def test_old_notifications_are_deleted(alice, store):
-    """After seven days a notification has gone, read or not."""
+    """A notification older than seven days is deleted, read or not."""
     store(alice, 2, days=8)
     store(alice, 3, days=6)
 
@@ -68,7 +68,7 @@ def test_pruning_again_changes_nothing(alice, store):
 
 
 def test_many_users_cost_a_few_queries(make_user, store, django_assert_num_queries):
-    """Users within the limits cost nothing each."""
+    """Users within the limits cost no queries of their own."""
     for number in range(5):
         store(make_user(f"user{number}"), 2)
 

@@ -266,7 +266,7 @@ async def test_what_is_stored_while_connecting_is_sent(alice, monkeypatch):
 
 
 @pytest.mark.parametrize("message", ["ping", "resume"])
-async def test_database_that_fails_closes_with_1013(alice, monkeypatch, message):
+async def test_database_that_fails_closes_with_4503(alice, monkeypatch, message):
     """The client learns that trying later will help."""
     socket = socket_for(alice)
     await greeting_of(socket)
@@ -278,5 +278,5 @@ async def test_database_that_fails_closes_with_1013(alice, monkeypatch, message)
     await socket.send_json_to({"type": message})
 
     closed = await asyncio.wait_for(socket.receive_output(), 1)
-    assert (closed["type"], closed["code"]) == ("websocket.close", 1013)
+    assert (closed["type"], closed["code"]) == ("websocket.close", 4503)
     await socket.disconnect()

@@ -34,9 +34,9 @@ class NotificationConsumer(SignedInConsumer):
         try:
             await super().dispatch(message)
         except (DatabaseError, InterfaceError):
-            # 1013 says: try again later. The client resumes when it is back.
+            # As HTTP's 503: not now. The client resumes when it is back.
             logger.exception("The database failed, so a socket is closed")
-            await self.close(code=1013)
+            await self.close(code=4503)
 
     async def welcome(self):
         """Called when it is known whose socket this is."""

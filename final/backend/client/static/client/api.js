@@ -8,7 +8,7 @@ const MARGIN = 30_000; // milliseconds: a token is replaced that long before it 
 let tokens = JSON.parse(sessionStorage.getItem(KEY));
 let refreshing = null;
 
-/** An answer that is not a success; `status` is its HTTP status. */
+/** An error response; `status` is its HTTP status. */
 export class Refusal extends Error {
   constructor(status, answer) {
     const reasons = answer.detail ?? Object.values(answer).flat().join(" ");
@@ -114,8 +114,8 @@ function keep(found) {
   }
 }
 
-// The token's own times say how long it lives; when that began is a matter of our clock,
-// which may be wrong.
+// exp and iat come from the server's clock, and ours may differ: only the time between
+// them is used, counted from now.
 function freshUntil(access) {
   const claims = access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
   const { exp, iat } = JSON.parse(atob(claims));

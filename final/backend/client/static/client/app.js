@@ -14,7 +14,7 @@ const STATES = {
   closed: () => "Not connected",
 };
 
-// What the bell says of an event, and the list that has changed.
+// What the bell says about an event, and the list that has changed.
 const EVENTS = {
   friend_request: {
     says: (data) => `${data.from_user.username} wants to be your friend`,
@@ -48,18 +48,18 @@ const notifications = notificationSocket({
     if (state === "refused") signOut();
     if (state === "open") {
       showProblem("");
-      // What was read on another device has no number, so it is not sent again.
+      // notifications_read has no number, so a missed one is not sent again.
       await showNotifications();
     }
   }),
-  // Events may have been missed; the lists have their effects.
+  // Events may have been missed: fetch all lists.
   onGap: attempt(() => showHome()),
   onEvent: attempt(async ({ type, data }) => {
     if (type === "notifications_read") showUnread(data.unread);
     const event = EVENTS[type];
     if (!event) return;
     element("announcement").textContent = event.says(data);
-    await Promise.all([showNotifications(), event.shows()]);
+    await Promise.all([showNotifications, event.shows].map(refresh));
   }),
 });
 
@@ -128,9 +128,30 @@ function show(signedIn) {
 
 // The lists
 
+const running = new Map();
+const waiting = new Map();
+
+// Load a list. If it is being loaded, it is loaded once more afterwards, however often this
+// is called until then: a burst of events costs two requests, not one for each of them.
+function refresh(load) {
+  if (!waiting.has(load)) {
+    if (!running.has(load)) return start(load);
+    const again = () => start(load);
+    waiting.set(load, running.get(load).then(again, again));
+  }
+  return waiting.get(load);
+}
+
+function start(load) {
+  waiting.delete(load);
+  const run = load().finally(() => running.delete(load));
+  running.set(load, run);
+  return run;
+}
+
 async function showHome() {
-  const lists = [showPosts(), showMessages(), showFriends(), showRequests()];
-  await Promise.all([showNotifications(), ...lists]);
+  const lists = [showPosts, showMessages, showFriends, showRequests];
+  await Promise.all([showNotifications, ...lists].map(refresh));
 }
 
 async function showPosts() {
@@ -181,7 +202,7 @@ function fill(id, rows, draw) {
   element(id).replaceChildren(...rows.map(draw));
 }
 
-// textContent and append() never read a text as HTML, whoever wrote it.
+// textContent and append() never parse text as HTML, whoever wrote it.
 function item(text, ...buttons) {
   const made = document.createElement("li");
   const words = document.createElement("span");

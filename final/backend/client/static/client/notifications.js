@@ -28,7 +28,7 @@ export function delayAfter(failures) {
 }
 
 /**
- * Make a connection from these functions of yours:
+ * Return a connection. It calls the functions that you pass:
  * protocols()             before each attempt: a promise of the subprotocols to offer,
  *                         or of null when nobody is signed in
  * token()                 before the session expires: a promise of a new access token

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Notifications deleted: {deleted}")
 
     def prune_user(self, user_id, keep):
-        """Delete all but the newest of one user. Return how many that were."""
+        """Delete all but the newest of one user. Return how many it deleted."""
         theirs = Notification.objects.filter(recipient=user_id)
         newest_too_many = theirs.order_by("-id").values("id")[keep : keep + 1]
         deleted, _ = theirs.filter(id__lte=newest_too_many).delete()
