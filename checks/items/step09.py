@@ -349,7 +349,7 @@ def database_failure_is_no_refusal(harness: Harness) -> None:
                 news.look_at = stage.place("consumer")
                 raise news
         with stage.greeted(bob) as socket:
-            *missed, end = _resumed(stage, socket, epoch, seen)
+            *missed, end = missed_since(stage, socket, epoch, seen)
         if len(missed) != 1 or end.get("recovered") is not True:
             raise stage.news(
                 f"with a database that works again, the same `resume` was answered "
@@ -525,7 +525,7 @@ def any_process_resumes(harness: Harness) -> None:
         epoch, seen = position_in(stage, socket)
     done(write(stage, alice, bob.id, "Meanwhile"), 201, "new_message")
     with other.greeted(bob) as socket:
-        *missed, end = _resumed(other, socket, epoch, seen)
+        *missed, end = missed_since(other, socket, epoch, seen)
         if len(missed) != 1 or end.get("recovered") is not True:
             raise other.news(
                 f"another process of the same server answered a `resume` with {shorten(end)}",
