@@ -72,6 +72,9 @@ IDEAS = {
     r"race condition": "10.2",
     r"\b4408\b": "10.2",
     r"preflight": "10.3",
+    r"[Bb]lacklist": "11.2",
+    r"[Tt]oken bucket": "11.3",
+    r"slow loris": "11.3",
 }
 # A link to another page, or to a section of one; a picture is no explanation.
 LINKED = re.compile(r"(?<!!)\[[^\]]+\]\([^)]*\.md[^)]*\)")
