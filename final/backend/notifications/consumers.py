@@ -60,9 +60,9 @@ class NotificationConsumer(SignedInConsumer):
 
     async def leave(self):
         """Called when the socket has ended, however it did."""
+        await super().leave()
         if self.group:
             await self.channel_layer.group_discard(self.group, self.channel_name)
-        await super().leave()
 
     async def receive_json(self, content, **kwargs):
         """Called by receive() with what a frame says: three types are answered."""
