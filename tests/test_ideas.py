@@ -75,6 +75,9 @@ IDEAS = {
     r"[Bb]lacklist": "11.2",
     r"[Tt]oken bucket": "11.3",
     r"slow loris": "11.3",
+    r"heartbeat": "11.4",
+    r"select_for_update": "11.4",
+    r"[Bb]ackpressure": "11.5",
 }
 # A link to another page, or to a section of one; a picture is no explanation.
 LINKED = re.compile(r"(?<!!)\[[^\]]+\]\([^)]*\.md[^)]*\)")
