@@ -100,7 +100,7 @@ def ticket_is_issued(harness: Harness) -> None:
         raise NotYet(
             str(answer),
             expected=f'{{"ticket": "...", "expires_in": {TICKET_LIFE}}}; a browser offers the '
-            "ticket as a subprotocol: letters, digits and signs such as - and _",
+            "ticket as a subprotocol: letters, digits and characters such as - and _",
         )
     bits = _random_bits([ticket_for(server, alice) for _ in range(_SAMPLE)])
     if bits < _BITS:
@@ -127,7 +127,7 @@ def store_holds_no_ticket(harness: Harness) -> None:
         if ticket.encode() in file.read_bytes():
             raise NotYet(
                 "the database file holds a ticket that was just issued",
-                expected="a hash of it: who reads the database, or a backup, cannot connect",
+                expected="a hash of it: nobody who reads the database or a backup can connect",
                 todo="use a hash of the ticket as the key, such as "
                 "hashlib.sha256(ticket.encode()).hexdigest()",
             )
@@ -135,7 +135,7 @@ def store_holds_no_ticket(harness: Harness) -> None:
 
 @item("tickets.redis-down", needs=["tickets.issued"])
 def redis_down_is_said(harness: Harness) -> None:
-    """While Redis does not answer, the request for a ticket is answered 503, and soon."""
+    """While Redis does not answer, a request for a ticket gets a 503 within seconds."""
     silent = sockets.socket()  # it listens, and nobody reads what it is sent
     harness.at_end(silent.close)
     silent.bind((LOCAL, 0))
@@ -488,7 +488,7 @@ def _expect_hashed_and_expiring(
     if ticket.encode() in dumped:
         raise NotYet(
             "Redis holds a ticket that was just issued",
-            expected="a hash of it: who reads Redis cannot connect",
+            expected="a hash of it: nobody who reads Redis can connect",
             look_at=place,
         )
 
@@ -625,7 +625,7 @@ def programs_connect_by_header(harness: Harness) -> None:
         if not socket.greeted:
             raise NotYet(
                 f"{server.name}: with Authorization: Bearer ACCESS_TOKEN and no Origin: {socket}",
-                expected="the greeting: no browser leaves the Origin out, or can send that header",
+                expected="the greeting: a browser always sends an Origin, and never that header",
                 look_at=_asgi_place(harness) if socket.refused else _middleware(harness),
                 todo="let a handshake without Origin pass the origin check, and read the header "
                 "in the middleware",
@@ -650,7 +650,7 @@ def production_allows_its_own_page(harness: Harness) -> None:
             f"with Host {HOSTNAME}, X-Forwarded-Proto https and Origin {own}: {socket}",
             expected="accepted: that page is the service's own",
             look_at=_asgi_place(harness),
-            todo="the scheme is the one that SECURE_PROXY_SSL_HEADER names; the server itself "
+            todo="take the scheme from the header in SECURE_PROXY_SSL_HEADER; the server itself "
             "sees plain HTTP",
         )
     strangers = ("evil.onrender.com", f"{HOSTNAME}.evil.example", f"evil-{HOSTNAME}")
@@ -672,7 +672,7 @@ def _in_production(harness: Harness) -> Server:
 
 @item("origins.cors", needs=["origins.allowed"])
 def cors_agrees(harness: Harness) -> None:
-    """CORS lets pages of exactly the same other origins use the API."""
+    """CORS lets pages of the origins in `ALLOWED_ORIGINS`, and of no others, use the API."""
     server = pair(harness)[0]
     for origin in OTHER_SITES:
         for answer in _cross_site(harness, server, origin):

@@ -258,7 +258,7 @@ def _where(shown: Listing) -> str:
     if differences.before(shown.step) is None or change.before == change.after:
         return shown.name
     if shown.tried:
-        return f"replace {_replaced(shown.tried)}"
+        return f"replace {_replaced(shown.tried, 'what you put there for now')}"
     if change.before is None and not shown.earlier:
         return "create new file"
     if shown.is_all_new:
@@ -271,13 +271,13 @@ def _where(shown: Listing) -> str:
     return inside + _amount(len(shown.new_lines), len(shown.old_lines))
 
 
-def _replaced(shown: Listing) -> str:
+def _replaced(shown: Listing, lines: str = "") -> str:
     """How to call what something takes the place of: never the whole file for a part of it."""
     if shown.name:
         return shown.name
     if shown.last - shown.first >= len(shown.change.new):
         return "the whole file"
-    return f"the lines that begin with `{shown.lines[0].strip()}`"
+    return lines or f"the lines that begin with `{shown.lines[0].strip()}`"
 
 
 def _amount(new: int, old: int) -> str:
