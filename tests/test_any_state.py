@@ -22,15 +22,26 @@ pytestmark = pytest.mark.server
 SETTINGS = "backend/numeneon/settings.py"
 URLS = "backend/numeneon/urls.py"
 ASGI = course.step("asgi").number
+LAST = course.steps()[-1]
 # The steps before the first socket, and the one whose blueprint names the project package.
 KEEP_THEIR_NAMES = {"rest-api", "installation", "render-deployment"}
 
 
 @pytest.fixture
 def project(tmp_path):
+    """A snapshot for a test to damage: the last one whose consumer is in one file."""
+    return copied(course.step("resume"), tmp_path)
+
+
+@pytest.fixture
+def finished(tmp_path):
     """The last snapshot, for a test to damage."""
-    root = tmp_path / "project"
-    shutil.copytree(course.steps()[-1].folder, root)
+    return copied(LAST, tmp_path)
+
+
+def copied(step, folder):
+    root = folder / "project"
+    shutil.copytree(step.folder, root)
     return root
 
 
@@ -38,9 +49,9 @@ def project(tmp_path):
 def judge(shared):
     """Judge a project with what the sessions of these tests share; the report."""
 
-    def judged(root, step=ASGI) -> Report:
+    def judged(root, step=ASGI, reached=None) -> Report:
         with Session(root, **shared) as session:
-            return session.run(step)
+            return session.run(step, reached=reached)
 
     return judged
 
@@ -81,17 +92,17 @@ def test_empty_folder_is_a_verdict(step, tmp_path, judge):
 
 @pytest.mark.parametrize("step", course.steps(), ids=lambda step: step.slug)
 @pytest.mark.parametrize("file", [SETTINGS, URLS])
-def test_syntax_error_names_its_line(file, step, project, judge):
+def test_syntax_error_names_its_line(file, step, finished, judge):
     """A syntax error fails one item, whose message holds the file and the line."""
-    lines = (project / file).read_text("utf-8").count("\n")
-    append(project / file, "def broken(:\n")
-    report = judge(project, step.number)
+    lines = (finished / file).read_text("utf-8").count("\n")
+    append(finished / file, "def broken(:\n")
+    report = judge(finished, step.number, LAST.number)
 
     if step.number == 1:  # which is about packages: it runs nothing of the project
         assert report.status is Status.PASSED
         return
     failure = only_failure(report)
-    assert (failure.file, failure.line) == (file, lines + 1)
+    assert (failure.file, failure.line) == (file, lines + 1), failure.message
 
 
 def test_missing_dependency_is_named(project, judge):
@@ -266,19 +277,19 @@ def test_links_are_followed_and_loops_are_not(project, judge):
     [step for step in course.steps() if step.name not in KEEP_THEIR_NAMES],
     ids=lambda step: step.slug,
 )
-def test_renamed_apps_pass(step, project, judge):
+def test_renamed_apps_pass(step, finished, judge):
     """The names of apps are the learner's own; addresses and events are the contract."""
     names = {"notifications": "bells", "friends": "buddies", "numeneon": "mysite"}
-    for file in [*project.rglob("*.py"), project / "backend/pytest.ini"]:
+    for file in [*finished.rglob("*.py"), finished / "backend/pytest.ini"]:
         text = file.read_text("utf-8")
         for old, new in names.items():
             # Words in code, not parts of addresses such as api/friends/ or ws/notifications.
             text = re.sub(rf"(?<![/\w]){old}(?=[.\"' ,/]|$)(?!/)", new, text, flags=re.M)
         file.write_text(text, "utf-8")
     for old, new in names.items():
-        (project / "backend" / old).rename(project / "backend" / new)
+        (finished / "backend" / old).rename(finished / "backend" / new)
 
-    report = judge(project, step.number)
+    report = judge(finished, step.number, LAST.number)
 
     assert report.status is Status.PASSED, "\n".join(map(line, report.items))
 

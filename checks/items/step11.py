@@ -730,7 +730,7 @@ def _settings_place(harness: Harness) -> Place:
     return Place(harness.project.relative(file))
 
 
-@item("start.secret", parallel=True)
+@item("start.secret", needs=["session.expires"], parallel=True)
 def example_secrets_are_refused(harness: Harness) -> None:
     """With DEBUG off, a SECRET_KEY that is not random is refused at start."""
     keys = ["django-insecure-" + "k8Zq3vWmLr0TxB9yHc5NfJ2pGdQ7sE1uAo4iXb6", "x" * 50]
@@ -738,14 +738,14 @@ def example_secrets_are_refused(harness: Harness) -> None:
         _expect_refusal(harness, f"SECRET_KEY={key[:20]}...", SECRET_KEY=key)
 
 
-@item("start.debug", parallel=True)
+@item("start.debug", needs=["session.expires"], parallel=True)
 def debug_is_refused_on_render(harness: Harness) -> None:
     """On Render, DEBUG is refused at start."""
     what = "RENDER=true and DEBUG=true"
     _expect_refusal(harness, what, DEBUG="true", RENDER="true")
 
 
-@item("start.admin", parallel=True)
+@item("start.admin", needs=["session.expires"], parallel=True)
 def known_admin_passwords_are_refused(harness: Harness) -> None:
     """While an admin has a password that everybody knows, production does not start."""
     url = harness.postgres().url
