@@ -35,6 +35,7 @@ def _apply(settings, plan):
     _put(settings, "EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
     # Accounts of a check live for seconds; slow hashing would only make the learner wait.
     _put(settings, "PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
+    _put(settings, "DEFAULT_EXCEPTION_REPORTER", "check_reporter.PlainReporter")
     project_layers = getattr(settings, "CHANNEL_LAYERS", {})
     if plan["layer"] != "project":
         _put(settings, "CHANNEL_LAYERS", {"default": plan["layer"]})
