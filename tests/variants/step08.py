@@ -728,7 +728,7 @@ VARIANTS = [
         *without_index("notification_unread"),
     ),
     broken(
-        "stored.indexes",
+        "stored.cursor",
         "sorted by the time",
         Edit(_VIEWS, 'ordering = "-id"', 'ordering = ("-created_at", "-id")'),
     ),
