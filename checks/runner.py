@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,14 +22,14 @@ from checks.harness.warm import Interpreters, MigratedDatabases, NoDatabases
 from checks.items import Item, checklist_of, items_of
 from checks.results import ItemResult, Report, Status
 from course.background import Background
-from course.deadline import Deadline, within
+from course.deadline import Deadline, patient, within
 from course.faults import fault_report
 
 OnResult = Callable[[ItemResult], None]
 
 # Whatever a project does, its run ends in a verdict: an item gets that long, and all of
 # them together, which the slowest step needs a quarter of here. Seconds.
-RUN_SECONDS = float(os.environ.get("NUMENEON_RUN_SECONDS", "110"))
+RUN_SECONDS = patient(110.0)
 ITEM_SECONDS = RUN_SECONDS * 0.8
 # An item keeps its deadline itself wherever it talks to the project; this is for one that
 # does not come back at all.
@@ -266,7 +265,7 @@ class _Run:
                 f"the time limit for the whole run was reached before this item: {RUN_SECONDS:g} s",
                 expected="a checklist that finishes within that time",
                 todo="look for what is slow in the project; on a slow machine give the run more "
-                "time: NUMENEON_RUN_SECONDS=300",
+                "time: NUMENEON_PATIENCE=3",
             )
         return not end.left
 

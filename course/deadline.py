@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+# How many times as long as a machine with nothing else to do this one may take for the same.
+_PATIENCE = max(1.0, float(os.environ.get("NUMENEON_PATIENCE", "1")))
+
+
+def patient(seconds: float) -> float:
+    """That many seconds, or NUMENEON_PATIENCE times as many on a machine that is slow or busy.
+
+    For what has to come and whose absence is a failure, never for a silence that is observed.
+    """
+    return seconds * _PATIENCE
 
 
 @dataclass

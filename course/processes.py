@@ -6,6 +6,7 @@ import collections
 import contextlib
 import functools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,9 +17,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from course.deadline import patient
+
 # A cold start of Django with daphne takes about a second here; a busy laptop on battery
 # was seen to take eight. Seconds.
-START_SECONDS = float(os.environ.get("NUMENEON_START_SECONDS", "25"))
+START_SECONDS = patient(25.0)
 _KEPT_LINES = 400
 _LONGEST_LINE = 2_000
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -29,6 +32,12 @@ _PROC = Path("/proc")
 _MARK = "NUMENEON_PIPE"
 # The marks of the programs that were ended, until end_left_behind() has looked for theirs.
 _ended_marks: set[str] = set()
+# Linux hands out ports from 32768 on, macOS and Windows from 49152 on (ip(7); IANA's dynamic
+# ports). Browsers refuse some below 11,000.
+_PORTS = (15_000, 32_768)
+# The marks of the ports that free_port() gave: enough for all servers that run at once.
+_taken: collections.deque[socket.socket] = collections.deque()
+_MOST_TAKEN = 100
 # What end_all() has to end, and whether it did: then nothing more is started.
 _running: set[Process] = set()
 _over = False
@@ -307,10 +316,26 @@ def supervised(
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of 127.0.0.1 that was free a moment ago, and is given to nobody else.
+
+    It is below those that a system hands out by itself, so no outgoing connection gets it
+    while a server is being started or started again. To our other processes the UDP port of
+    that number says that it is taken, until this one ends or has asked for many more.
+    """
+    while True:
+        port = random.randrange(*_PORTS)
+        mark = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            mark.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            mark.close()
+            continue
+        _taken.append(mark)
+        if len(_taken) > _MOST_TAKEN:
+            _taken.popleft().close()
+        return port
 
 
 def listening(port: int, host: str = "127.0.0.1") -> bool:

@@ -18,6 +18,7 @@ import redis
 from checks.errors import EnvironmentFault
 from checks.harness import services
 from checks.harness.latency_proxy import LatencyProxy
+from course import processes
 from course.processes import free_port, listening, wait_until
 from tests.clusters import SharedPostgres
 
@@ -146,6 +147,16 @@ def test_services_end_with_the_tool():
     gone = wait_until(lambda: not any(listening(int(port)) for port in ports), seconds=10)
     shutil.rmtree(cluster, ignore_errors=True)
     assert gone
+
+
+def test_port_is_given_once(monkeypatch):
+    """Of few ports, each call gives another one: the others are marked as taken."""
+    first = free_port()
+    monkeypatch.setattr(processes, "_PORTS", (first, first + 30))
+
+    ports = [first, *(free_port() for _ in range(10))]
+
+    assert len(set(ports)) == len(ports)
 
 
 def test_taken_port_is_said(tmp_path):

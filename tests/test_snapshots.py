@@ -57,15 +57,6 @@ def project_of(tmp_path):
     return make
 
 
-@pytest.fixture
-def patient(monkeypatch):
-    """The time that a run has on a machine of its own is not enough beside three others: the
-    last snapshot has some four hundred tests of its own, which check 0 runs."""
-    monkeypatch.setattr("checks.runner.RUN_SECONDS", 300.0)
-    monkeypatch.setattr("checks.runner.ITEM_SECONDS", 240.0)
-
-
-@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(("step", "snapshot"), list(_pairs()))
 def test_snapshot_passes_and_is_untouched(step, snapshot, project_of, shared):
     """A snapshot passes every checklist up to its own, and not a byte of it changes.

@@ -125,6 +125,7 @@ CHANCE = (
     (r'(epoch": ")\w+', r"\1<epoch>"),
     (r"/\d+/", "/<id>/"),
     (r"\b[0-9a-f]{16}\b", "<epoch>"),
+    (r"arrived within \d+ s", "arrived within <seconds> s"),
 )
 
 

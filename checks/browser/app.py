@@ -15,10 +15,11 @@ from checks.harness.harness import Harness
 from checks.harness.people import Person
 from checks.harness.servers import LOCAL, Server
 from course.contract import CLIENT_PATH, GREETING, PING, PONG
+from course.deadline import patient
 
 MODULE = "notifications.js"
 _STAGE = Path(__file__).with_name("stage.js")
-_SECONDS = 6.0
+_SECONDS = patient(6.0)
 _SHOWN_COMPLAINTS = 3
 _SUBMIT = """\
 (id, values) => {

@@ -19,7 +19,7 @@ from typing import Any
 
 from checks.browser.window import Window
 from checks.errors import EnvironmentFault, NotYet
-from course.deadline import at_most, waiting_for
+from course.deadline import at_most, patient, waiting_for
 from course.processes import Process, supervised, wait_until
 
 # The browser to use, for one in a place where nobody looks.
@@ -67,8 +67,8 @@ _OPTIONS = (
     "--use-mock-keychain",
     f"--disable-features={','.join(NEEDLESS)}",
 )
-_START_SECONDS = 30.0
-_ANSWER_SECONDS = 20.0
+_START_SECONDS = patient(30.0)
+_ANSWER_SECONDS = patient(20.0)
 _END_SECONDS = 3.0
 
 

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 from checks.errors import NotYet
 from checks.harness.recorder import Line, Recorder, current
-from course.deadline import at_most, waiting_for
+from course.deadline import at_most, patient, waiting_for
 
 if TYPE_CHECKING:
     from checks.browser.browser import Browser
 
-LOADING_SECONDS = 15.0
+LOADING_SECONDS = patient(15.0)
 # A poll's interval, not a guess at how long a thing takes. Seconds.
 _INTERVAL = 0.02
 _SHOWN_WORDS = 2_000

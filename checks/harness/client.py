@@ -24,13 +24,13 @@ from course.contract import (
     TOKEN_WAYS,
     is_greeting,
 )
-from course.deadline import Deadline, at_most, waiting_for
+from course.deadline import Deadline, at_most, patient, waiting_for
 
 if TYPE_CHECKING:
     from checks.harness.together import Gate
 
 # Long enough for a slow laptop; every wait says what it waited for. Seconds.
-PATIENCE = 10.0
+PATIENCE = patient(10.0)
 # The bounds of what a project may send, far above what a correct one does: an HTTP answer
 # with its headers, one frame, all frames of one socket, and how many those are.
 MOST_BYTES = 8 * 1024 * 1024

@@ -19,12 +19,12 @@ from checks.harness.sandbox import Sandbox
 from checks.harness.services import Service
 from checks.harness.warm import PROBES, Interpreters, NoDatabases, environment
 from course import processes
-from course.deadline import waiting_for
+from course.deadline import patient, waiting_for
 from course.processes import Process
 
 MEMORY_LAYER = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 # For how long a project waits for clients that do nothing, where it has these settings.
-_SHORTER = {"AUTH_SECONDS": 2, "SEND_SECONDS": 2}
+_SHORTER = dict.fromkeys(["AUTH_SECONDS", "SEND_SECONDS"], round(patient(2)))
 # How late a Redis answers that is not on this machine: a slow moment in a cloud. Seconds.
 _DISTANCE = 0.1
 
@@ -144,7 +144,9 @@ class Harness(Resources):
         words = ["python" if Path(first) == self.project.python else first, *rest]
         return " ".join(Path(word).name if str(PROBES) in word else word for word in words)
 
-    def probe(self, name: str, *args: str, seconds: float = 30, **plan: Any) -> Any:
+    def probe(
+        self, name: str, *args: str, seconds: float = patient(30), **plan: Any
+    ) -> Any:
         """What a script of probes/ reports, run by the project's interpreter.
 
         The script prints one line `RESULT {json}`. Raises NotYet if the learner's code

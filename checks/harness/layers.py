@@ -8,6 +8,7 @@ from typing import Any
 from checks.errors import NotYet, Place
 from checks.harness.harness import Harness
 from course import processes
+from course.deadline import patient
 
 TALKS_TO_REDIS = "a layer that talks to the Redis that REDIS_URL names"
 # Of our Redis, as every hosted one has a password: settings that lose it cannot connect.
@@ -109,7 +110,7 @@ def heard_by_listeners(
     processes.prints(listener, "READY", seconds=processes.START_SECONDS)
     processes.prints(listener, "LOST", seconds=idle)
     told = probe(harness, "check_layer", "tell", group, "hello", **variables)
-    seen = harness.result_of(listener, seconds=20)
+    seen = harness.result_of(listener, seconds=patient(20))
     for report in (told, seen):
         if report.get("error"):
             raise _redis_fault(harness, report, url)

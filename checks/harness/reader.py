@@ -16,9 +16,10 @@ from checks.harness.client import Socket, shorten
 from checks.harness.people import Person
 from checks.harness.stage import Stage
 from course.contract import PING, PONG, RESUME, RESUMED, STORED_EVENTS
+from course.deadline import patient
 
 # How long nothing has to arrive until a client pings, and until it gives up. Seconds.
-_SILENCE = 1.0
+_SILENCE = patient(1)
 _ATTEMPTS = 4
 
 
@@ -66,7 +67,7 @@ class Reader:
             self._resuming = True
             ask_to_resume(self.socket, self.epoch, self.seen)
 
-    def read(self, count: int, patience: float = 10.0) -> list[Any]:
+    def read(self, count: int, patience: float = patient(10)) -> list[Any]:
         """What is shown once `count` events are, or when nothing more comes.
 
         A socket that is silent is pinged, as a page does it.

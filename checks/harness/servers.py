@@ -19,7 +19,7 @@ from checks.harness.project import read
 from checks.harness.sandbox import Sandbox
 from course import contract, processes
 from course.contract import SOCKET_PATH, TOKEN_WAYS
-from course.deadline import waiting_for
+from course.deadline import patient, waiting_for
 from course.processes import Process
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Server:
             traces[:] = [_trace_of(path, self.process.log_since(printed))]
             return bool(traces[0])
 
-        if not processes.wait_until(logged, seconds=1):
+        if not processes.wait_until(logged, seconds=patient(1)):
             return answer
         error = shorten(last_words(self.sandbox.as_learner(traces[0])))
         return replace(answer, error=error, place=self.sandbox.place_in(traces[0]))
@@ -149,7 +149,7 @@ class Server:
             traces[:] = [last_traceback(self.process.log_since(socket.printed_before))]
             return bool(traces[0])
 
-        if not processes.wait_until(logged, seconds=1):
+        if not processes.wait_until(logged, seconds=patient(1)):
             return "", None
         error = shorten(last_words(self.sandbox.as_learner(traces[0])))
         return error, self.sandbox.place_in(traces[0])

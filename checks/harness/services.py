@@ -13,9 +13,10 @@ from pathlib import Path
 
 from checks.errors import EnvironmentFault
 from course import scratch
+from course.deadline import patient
 from course.processes import Process, start_on_free_port, supervised, wait_until
 
-_START_SECONDS = 20.0
+_START_SECONDS = patient(20.0)
 _STOP_SECONDS = 5.0
 
 

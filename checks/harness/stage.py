@@ -22,6 +22,7 @@ from checks.harness.recorder import line_to
 from checks.harness.servers import LOCAL, Server, serve
 from checks.harness.together import Arrival, arrivals
 from course.contract import SOCKET_PATH, TOKEN_WAYS, is_greeting
+from course.deadline import patient
 from course.processes import wait_until
 
 WHOAMI = f"{OWN_PATHS}whoami/"
@@ -30,7 +31,7 @@ _NUMBER = itertools.count(1)
 _MIDDLEWARE = ["check_journal.kept", "check_counting.counted", "check_counting.rolled_back"]
 _MIDDLEWARE += ["check_counting.broken_off", "check_trouble.slowed"]
 # A socket that never stops talking must not keep an item waiting. Seconds.
-_READING = 20.0
+_READING = patient(20.0)
 # Without its access log: that would push the errors out of what a message shows.
 _DAPHNE = ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}"]
 _DAPHNE += ["composed_asgi:application"]
@@ -235,7 +236,9 @@ class Stage:
 
     def settled(self, open_sockets: int) -> bool:
         """Wait until no more than that many sockets are open; False if they stay."""
-        return wait_until(lambda: self.control("state")["open"] <= open_sockets, seconds=5)
+        return wait_until(
+            lambda: self.control("state")["open"] <= open_sockets, seconds=patient(5)
+        )
 
     # Events
 
@@ -346,7 +349,7 @@ _GREETING: dict[str, Any] = {
 }
 
 
-def frames_of(socket: Socket, patience: float = 5) -> Iterator[Any]:
+def frames_of(socket: Socket, patience: float = patient(5)) -> Iterator[Any]:
     """The frames to come, until none does for that long, or a time in which all have come."""
     end = time.monotonic() + _READING
     while time.monotonic() < end and (frame := socket.receive(patience)) is not None:

@@ -17,6 +17,7 @@ from checks.harness.servers import runserver
 from checks.harness.settings_files import module_file, parsed, read
 from checks.harness.views import needed, unexpected
 from checks.items import Checklist
+from course.deadline import patient
 from course.processes import Process
 from course.source import definitions
 
@@ -72,7 +73,7 @@ def no_migration_is_missing(harness: Harness) -> None:
     """Every model change has its migration."""
     command = ["manage.py", "makemigrations", "--check", "--dry-run"]
     for names in [[], *([name] for name in _without_migrations(harness.project))]:
-        process = harness.finish([*command, *names], harness.env(), seconds=60)
+        process = harness.finish([*command, *names], harness.env(), seconds=patient(60))
         log = process.log()
         if process.exit_code == 0 or (names and "No installed app with label" in log):
             continue
@@ -277,7 +278,7 @@ def _tested(harness: Harness, argv: list[str]) -> Process:
     # pytest cuts the reason of a failure at the width of the terminal.
     wide = {"COLUMNS": "300"}
     env = harness.env(layer="project", throttled=True, variables=wide)
-    return harness.finish(argv, env, seconds=180)
+    return harness.finish(argv, env, seconds=patient(180))
 
 
 def _tests_folder(harness: Harness) -> list[str]:

@@ -10,6 +10,7 @@ from checks.harness.harness import Harness
 from checks.harness.servers import runserver
 from checks.items import Checklist
 from course import processes
+from course.deadline import patient
 
 
 def _settings(harness: Harness) -> Any:
@@ -79,7 +80,7 @@ def runserver_is_daphne(harness: Harness) -> None:
     """`manage.py runserver` starts ASGI/Daphne, and the REST API answers as before."""
     server = runserver(harness)
     # The port may be open a moment before we have read what was printed.
-    if not processes.prints(server.process, "Starting ASGI", seconds=3):
+    if not processes.prints(server.process, "Starting ASGI", seconds=patient(3)):
         raise NotYet(
             f"runserver printed:\n{harness.sandbox.as_learner(server.process.log())}",
             expected="Starting ASGI/Daphne development server",

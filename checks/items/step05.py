@@ -29,6 +29,7 @@ from checks.harness.subprotocols import expect_name_chosen
 from checks.harness.together import Arrival, arrivals
 from checks.items import Checklist
 from course.contract import DEMO_PATH, NOT_AUTHENTICATED, SOCKET_PATH, is_greeting
+from course.deadline import patient
 
 checklist = Checklist(
     __name__,
@@ -44,7 +45,7 @@ item = checklist.item
 
 _NOT_SET_UP = re.compile(r"AppRegistryNotReady|settings are not configured|SynchronousOnly")
 # How long a refusal may take. Seconds.
-_REFUSAL = 5.0
+_REFUSAL = patient(5)
 _WINDOWS = 6  # of each of two people, opened at one moment
 _SCRIPT = re.compile(r"""<script[^>]*\ssrc=["']?([^"'\s>]+)""")
 # What a page may take its socket from without naming it: another server, another module.

@@ -35,6 +35,7 @@ from checks.render.production import (
 from checks.render.redis import redis_trouble
 from checks.render.settings import debug_explained, layer_place, place_of
 from course.contract import GREETING, TOKEN_WAYS
+from course.deadline import patient
 from course.processes import Process, listening, wait_until
 
 IDLE_SECONDS = 15.0
@@ -45,7 +46,7 @@ _SOCKETS_EACH = 10
 _LISTENING_SECONDS = 7.5
 _LISTENERS = 5
 # How long the frames may take that all idle sockets should get, in seconds.
-_PATIENCE = 5.0
+_PATIENCE = patient(5)
 # The longest end of a server that is waited for: a verdict has to come. Seconds.
 _LONGEST_GOODBYE = 60.0
 _COMMANDS = ("buildCommand", "startCommand", "preDeployCommand")
@@ -747,7 +748,7 @@ def sigterm_ends_it_in_time(harness: Harness) -> str | None:
             )
             end(server.process)
             wait_until(lambda: not listening(server.port), seconds=_allowed(plan))
-        code = socket.until_closed(patience=5)
+        code = socket.until_closed(patience=patient(5))
     if not ended or listening(server.port):
         raise _still_running(plan, server, place)
     if code is None:

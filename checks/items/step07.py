@@ -31,6 +31,7 @@ from course.contract import (
     PONG,
     SOCKET_PATH,
 )
+from course.deadline import patient
 
 # The close codes after which trying again is pointless.
 REFUSALS = (NOT_AUTHENTICATED, 4403, 4400)
@@ -369,7 +370,7 @@ def _greetings(page: App) -> int:
 
 
 def _expect_greeting(page: App, count: int) -> None:
-    if processes.wait_until(lambda: _greetings(page) >= count, seconds=5):
+    if processes.wait_until(lambda: _greetings(page) >= count, seconds=patient(5)):
         return
     raise page.news(
         "the page connected and was not greeted"
@@ -413,7 +414,7 @@ def _expect_one_pong(harness: Harness, socket: Socket, ping: str) -> None:
     """That ping is answered, and what is said before it is not."""
     for said in ('{"type": "hello"}', "[]", "null", ping):
         socket.send(said)
-    answer = socket.receive(patience=3)
+    answer = socket.receive(patience=patient(3))
     # A later step puts a position into it.
     kind = answer.get("type") if isinstance(answer, dict) else None
     if kind != PONG or socket.receive(patience=0.2) is not None:

@@ -29,6 +29,7 @@ from checks.items.step04 import (
     sending_line,
     write,
 )
+from course.deadline import patient
 
 checklist = Checklist(
     __name__,
@@ -679,7 +680,9 @@ def _place_of_command(harness: Harness) -> Place | None:
 
 def _prune(harness: Harness, *options: str) -> None:
     """Run the command, as a scheduled job would."""
-    process = harness.finish(["manage.py", _COMMAND, *options], harness.env(), seconds=60)
+    process = harness.finish(
+        ["manage.py", _COMMAND, *options], harness.env(), seconds=patient(60)
+    )
     if process.exit_code:
         raise harness.crash(process, f"`python manage.py {_COMMAND}` failed")
 

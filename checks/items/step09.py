@@ -27,6 +27,7 @@ from checks.items.step04 import done, make_friends, post, write
 from checks.items.step08 import LIST
 from course import processes
 from course.contract import PING, PONG, RESUMED, STORED_EVENTS, TRY_AGAIN_LATER
+from course.deadline import patient
 
 checklist = Checklist(
     __name__,
@@ -184,7 +185,7 @@ def pruned_numbers_are_not_given_again(harness: Harness) -> None:
 def _prune(harness: Harness, keep: str) -> None:
     """Delete all but the newest of each user, as many as that."""
     argv = ["manage.py", _PRUNE, "--keep", keep]
-    process = harness.finish(argv, harness.env(), seconds=60)
+    process = harness.finish(argv, harness.env(), seconds=patient(60))
     if process.exit_code:
         raise harness.crash(process, f"`python manage.py {_PRUNE}` failed")
 
@@ -335,7 +336,7 @@ def database_failure_is_no_refusal(harness: Harness) -> None:
             done(write(stage, alice, bob.id, "Still there"), 201, "new_message")
             with _failing(stage, error):
                 ask_to_resume(socket, epoch, seen)
-                code = socket.until_closed(patience=5)
+                code = socket.until_closed(patience=patient(5))
             if code != TRY_AGAIN_LATER:
                 news = stage.news(
                     f"a query for a `resume` raised django.db.{error}: {socket}",
@@ -415,7 +416,9 @@ def _told_of_another(harness: Harness, page: App) -> str:
     page.sign_in(carol)
     _let_time_pass(page, f"numeneonWatch.greetings > {before}")
     # What is sent before the page knows its new position is not announced, only listed.
-    processes.wait_until(lambda: RESUMED in str(page.window.wires[-1].received), seconds=1)
+    processes.wait_until(
+        lambda: RESUMED in str(page.window.wires[-1].received), seconds=patient(1)
+    )
     return _tell(stage, alice, carol, "one for somebody else")
 
 
@@ -557,7 +560,7 @@ def redis_may_restart(harness: Harness) -> None:
         done(write(stage, alice, bob.id, "Meanwhile"), 201, "new_message")
         redis = services.start_redis(folder, port=redis.port)
         done(write(stage, alice, bob.id, "After"), 201, "new_message")
-        reader.read(3, patience=5)
+        reader.read(3, patience=patient(5))
         if len(reader.shown) < 3:  # a layer that closes its sockets when Redis stops
             reader = reader.again()
         _expect_shown(reader, ["Before", "Meanwhile", "After"], "while Redis was down")

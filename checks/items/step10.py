@@ -45,7 +45,7 @@ from course.contract import (
     TOKEN_SUBPROTOCOL,
     TOO_LATE,
 )
-from course.deadline import Deadline, at_most, waiting_for
+from course.deadline import Deadline, at_most, patient, waiting_for
 
 # Signs that a subprotocol may have (RFC 9110, token), and those of hexadecimal numbers.
 _SENDABLE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -58,7 +58,7 @@ _YOUNG, _OLD = 20, TICKET_LIFE + 2
 _RIVALS, _SLOW = 2, 0.2
 # How late Redis answers: between reading a ticket and deleting it there is time; and how long
 # the server may take to notice that it is down. Seconds.
-_DISTANCE, _PATIENT = 0.15, 6
+_DISTANCE, _PATIENT = 0.15, patient(6)
 # How long a greeting may take that must not come. Seconds.
 _GREETING = 1.0
 # What a page has to do within this time. Seconds of its own clock.

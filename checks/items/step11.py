@@ -38,6 +38,7 @@ from course.contract import (
     TOO_MANY,
     is_greeting,
 )
+from course.deadline import patient
 
 checklist = Checklist(
     __name__,
@@ -51,11 +52,11 @@ item = checklist.item
 
 LOGIN, LOGOUT, PASSWORD = (f"/api/auth/{name}/" for name in ("login", "logout", "password"))
 # How long the token of an item lives, and how much later its socket may end. Seconds.
-_LIFE, _GRACE = 2, 2.0
+_LIFE, _GRACE = round(patient(2)), patient(2)
 # How long the news of a log-out may take to another process. Seconds.
-_NEWS = 4.0
+_NEWS = patient(4)
 # How long a client may be silent before it has said who it is: settings may say less.
-_SILENT = 9.0
+_SILENT = patient(9)
 _FRAME = 65_536
 # What anybody may send in a minute, and what nobody may.
 _FEW, _FLOOD = 100, 1_000
@@ -63,7 +64,7 @@ _FEWEST_SOCKETS, _MOST_SOCKETS = 3, 20
 # What a client that does not read is sent: so many frames of that size. And by how much the
 # server may grow meanwhile, and how long it may take to give the client up. Bytes, seconds.
 _UNREAD, _UNREAD_SIZE = 200, 200_000
-_GROWTH, _GIVES_UP = 20 * 1024 * 1024, 15.0
+_GROWTH, _GIVES_UP = 20 * 1024 * 1024, patient(15)
 # Whether the page has sent a frame with an access token.
 _HAS_SENT_A_TOKEN = """numeneonStage.attempts[0].sent.some(({ text }) => {
   const frame = JSON.parse(text);
@@ -128,13 +129,13 @@ def _with_ticket(stage: Stage, person: Person, token: str) -> Socket:
     return _greeted(stage, person, stage.open(None, subprotocols=offer, origin=origin))
 
 
-def _is_alive(socket: Socket, patience: float = 5) -> bool:
+def _is_alive(socket: Socket, patience: float = patient(5)) -> bool:
     """Whether a ping on that socket is answered."""
     return socket.send({"type": PING}) and socket.event(PONG, patience) is not None
 
 
 def _expect_code(
-    stage: Stage, socket: Socket, code: int, when: str, *, within: float = 5
+    stage: Stage, socket: Socket, code: int, when: str, *, within: float = patient(5)
 ) -> None:
     """The socket is closed with that code, in that time."""
     if socket.until_closed(within) != code:
@@ -212,7 +213,7 @@ def session_is_renewed(harness: Harness) -> str | None:
     with _opened(stage, alice, token) as socket:
         end = time.monotonic() + _LIFE + 0.5
         socket.send({"type": AUTH, "token": alice.access})
-        answer = socket.event(AUTHENTICATED, 5) or {}
+        answer = socket.event(AUTHENTICATED, patient(5)) or {}
         left = answer.get("expires_in")
         if not isinstance(left, int) or left <= _LIFE:
             raise stage.news(
@@ -295,7 +296,7 @@ def first_frame_may_sign_in(harness: Harness) -> None:
 
 
 def _greeted_later(stage: Stage, person: Person, socket: Socket) -> None:
-    while (frame := socket.receive(5)) is not None:
+    while (frame := socket.receive(patient(5))) is not None:
         if is_greeting(frame, person.id, person.username):
             return
     raise stage.news(
@@ -429,14 +430,14 @@ def large_frames_are_refused(harness: Harness) -> None:
             with stage.greeted(alice) as socket:
                 socket.send({"type": PING, "padding": "x" * size})
                 if size < _FRAME:
-                    if socket.event(PONG, 5) is None:
+                    if socket.event(PONG, patient(5)) is None:
                         raise stage.news(
                             f"a {PING} of {size:,} bytes: {socket}",
                             expected=PONG,
                             part="consumer",
                             socket=socket,
                         )
-                elif (socket.until_closed(5) or 0) not in (1009, BAD_MESSAGE):
+                elif (socket.until_closed(patient(5)) or 0) not in (1009, BAD_MESSAGE):
                     raise stage.news(
                         f"a frame of {size:,} bytes: {socket}",
                         expected=f"closed with {BAD_MESSAGE}",
@@ -454,7 +455,7 @@ def floods_are_ended(harness: Harness) -> None:
     with stage.greeted(bob) as other, stage.greeted(alice) as socket:
         for _ in range(_FEW):
             socket.send({"type": PING})
-        answered = sum(socket.event(PONG, 5) is not None for _ in range(_FEW))
+        answered = sum(socket.event(PONG, patient(5)) is not None for _ in range(_FEW))
         if answered != _FEW:
             raise stage.news(
                 f"{_FEW} pings: {answered} were answered; {_end_of(socket)}",
@@ -529,7 +530,7 @@ def errors_do_not_go_on_for_ever(harness: Harness) -> None:
     [alice] = people(stage, "alice")
     with stage.greeted(alice) as socket:
         socket.send({"type": "dance"})
-        if (socket.receive(5) or {}).get("type") != ERROR:
+        if (socket.receive(patient(5)) or {}).get("type") != ERROR:
             raise stage.news(
                 f'after {{"type": "dance"}}: {socket}',
                 expected=f'{{"type": "{ERROR}", "message": ...}}, which says what is possible',
@@ -596,7 +597,7 @@ def _expect_place(stage: Stage, person: Person, when: str) -> None:
             seen.append(socket)
             return is_greeting(socket.receive(), person.id)
 
-    if not processes.wait_until(is_greeted, seconds=5):
+    if not processes.wait_until(is_greeted, seconds=patient(5)):
         raise stage.news(
             f"{when}, and a new socket of that user: {seen[-1]}",
             expected="the greeting: there is a place again",
@@ -649,7 +650,7 @@ def _expect_cut_off(stage: Stage, name: str) -> None:
             lambda: _open_sockets(stage) < open_before, seconds=_GIVES_UP
         )
         grown = (resident(pid) or 0) - (before or 0)
-        code = socket.until_closed(5)
+        code = socket.until_closed(patient(5))
     if not gone or code is None or code in _FINAL:
         raise stage.news(
             f"{stage.server.name}: a client did not read what it was sent, "
@@ -702,7 +703,9 @@ def _settings_load(harness: Harness, **variables: str | None) -> tuple[bool, str
         "database": str(harness.database_path),
         "variables": {**_production(url), **variables},
     }
-    process = harness.finish(["manage.py", "diffsettings"], harness.env(**plan), seconds=60)
+    process = harness.finish(
+        ["manage.py", "diffsettings"], harness.env(**plan), seconds=patient(60)
+    )
     return process.exit_code == 0, harness.sandbox.as_learner(process.log(6))
 
 
@@ -760,7 +763,7 @@ def _in_production(
     harness: Harness, url: str, argv: list[str], **variables: str
 ) -> tuple[int | None, str]:
     plan = {**on_postgres(url), "variables": {**_production(url), **variables}}
-    process = harness.finish(["manage.py", *argv], harness.env(**plan), seconds=90)
+    process = harness.finish(["manage.py", *argv], harness.env(**plan), seconds=patient(90))
     return process.exit_code, harness.sandbox.as_learner(process.log(8))
 
 
@@ -804,7 +807,7 @@ def nothing_private_is_logged(harness: Harness) -> None:
             socket.send(frame)
         _is_alive(socket)
         socket.send({"type": AUTH, "token": altered(bob.access)})
-        socket.until_closed(5)
+        socket.until_closed(patient(5))
     with stage.open(None) as socket:
         socket.send({"type": AUTH, "token": bob.access})
         _greeted_later(stage, bob, socket)

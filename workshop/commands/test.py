@@ -48,6 +48,9 @@ MORE = (
 
 # What --fast leaves out; pyproject.toml says what each marker means.
 SLOW = ("server", "variants", "played", "browser", "slow")
+# Workers, their servers and browsers share few processors: what would take a second alone was
+# seen to take three.
+_PATIENCE = "3"
 # Options of pytest that do not go together with several processes, or choose their number.
 ONE_PROCESS = ("-n", "--numprocesses", "--pdb", "--trace", "-s", "--capture=no")
 
@@ -116,9 +119,10 @@ def _shown(name: str, command: list[str], folder: Path) -> GateStage:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, but what is compiled is kept, whatever the shell says: hundreds of programs start,
-    and every pytest among them would compile its plugins anew."""
-    kept = dict(os.environ)
+    """Ours, with patience for several workers on each processor. What is compiled is kept,
+    whatever the shell says: hundreds of programs start, and every pytest among them would
+    compile its plugins anew."""
+    kept = {"NUMENEON_PATIENCE": _PATIENCE, **os.environ}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept
 
