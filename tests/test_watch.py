@@ -88,6 +88,27 @@ def test_it_never_moves_on_by_itself(
 
 
 @pytest.mark.usefixtures("workspace")
+def test_it_follows_a_catch_up(
+    home: Home, monkeypatch: pytest.MonkeyPatch, sessions: list[FakeSession]
+) -> None:
+    """What another terminal has put in place is judged under the step that comes next."""
+
+    def events(news: object, keys: watch.Keys, observer: watch.Observer) -> Iterator[Event]:
+        yield SAVED
+        assert cli.main(["catch-up", "1"], home) == 0
+        yield SAVED
+        yield SAVED
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "events", events)
+    monkeypatch.setattr(watch, "Keys", NoKeys)
+
+    cli.main(["watch"], home)
+
+    assert steps_judged(sessions) == [0, 0, 2, 2]
+
+
+@pytest.mark.usefixtures("workspace")
 def test_unfinished_step_is_not_left(
     home: Home,
     script: list[Event],
@@ -158,6 +179,16 @@ def test_several_files_at_once(tmp_path: Path) -> None:
     saved = watch.save_of(tmp_path, [tmp_path / "a" / "old.py", tmp_path / "a" / "new.py"])
 
     assert re.fullmatch(r"a/new\.py and 1 more saved \d\d:\d\d:\d\d", str(saved))
+
+
+def test_temporary_names_are_not_told(tmp_path: Path) -> None:
+    """Whoever writes a file under another name first has saved one file."""
+    write_tree(tmp_path, {"a/new.py": ""})
+    both = [tmp_path / "a" / ".new.py.x1_y", tmp_path / "a" / "new.py"]
+
+    assert re.fullmatch(
+        r"a/new\.py saved \d\d:\d\d:\d\d", str(watch.save_of(tmp_path, both))
+    )
 
 
 def test_removed_file_is_saved_now(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
@@ -106,7 +106,7 @@ class Observer:
 
 
 class Watch:
-    """One project under watch; it stays at its step until the person moves on."""
+    """One project under watch; it stays at its step until the person moves on, or catches up."""
 
     def __init__(
         self,
@@ -123,6 +123,7 @@ class Watch:
         self.observer = observer or Observer()
         self.report: Report | None = None
         self.saved: Saved | None = None
+        self._caught_up = progress.caught_up
 
     def run(self, python: str | None) -> int:
         """Check now, then at each save. Ends at q, Ctrl-C, or when the folder has gone."""
@@ -153,6 +154,7 @@ class Watch:
         match event:
             case Saved():
                 self.saved = event
+                self.catch_up()
                 self.judge(session, event)
             case CheckAsked(step):
                 self.step = step
@@ -168,6 +170,15 @@ class Watch:
             case _:
                 return False
         return True
+
+    def catch_up(self) -> None:
+        """Go where `catch-up` or `reset` has put the project, if another terminal ran one."""
+        self.progress.refresh()
+        if self.progress.caught_up == self._caught_up:
+            return
+        self._caught_up = self.progress.caught_up
+        self.step = check.chosen_step(self.home, self.progress, None, (), live=False)
+        self.observer.moved(self.step)
 
     def follow(self, step: Step) -> bool:
         """Move to the step whose page was opened; whether anything was done.
@@ -313,9 +324,13 @@ def _states(project: Path) -> dict[str, tuple[int, int, int]]:
     return states
 
 
-def save_of(project: Path, paths: Iterable[Path]) -> Saved:
-    """The save of these files: the one that was saved last comes first."""
-    ordered = sorted(((saved_at(path), path) for path in paths), reverse=True)
+def save_of(project: Path, paths: Sequence[Path]) -> Saved:
+    """The save of these files: the one that was saved last comes first.
+
+    A hidden file that has gone was another one's temporary name, as editors and we write.
+    """
+    there = [path for path in paths if path.exists() or not path.name.startswith(".")]
+    ordered = sorted(((saved_at(path), path) for path in there or paths), reverse=True)
     names = (path.relative_to(project).as_posix() for _, path in ordered)
     return Saved(tuple(map(PurePosixPath, names)), datetime.fromtimestamp(ordered[0][0]))
 
