@@ -6,9 +6,7 @@ from channels.layers import get_channel_layer
 from channels.routing import get_default_application
 from django.core.management import get_commands
 
-from numeneon.tests.test_settings import setting
-
-BACKEND = "s.CHANNEL_LAYERS['default']['BACKEND'].rsplit('.')[-1]"
+from numeneon.tests.test_settings import load_settings
 
 
 def test_runserver_is_daphnes():
@@ -30,7 +28,9 @@ def test_asgi_application_can_be_imported():
 )
 def test_redis_url_chooses_the_layer(url, layer):
     """Without a Redis, events stay in the process."""
-    assert setting(BACKEND, REDIS_URL=url) == layer
+    backend = load_settings(REDIS_URL=url).CHANNEL_LAYERS["default"]["BACKEND"]
+
+    assert backend.rsplit(".")[-1] == layer
 
 
 def test_group_reaches_its_members_and_nobody_else():
