@@ -17,7 +17,6 @@ from checks.harness.warm import MigratedDatabases
 
 # One definition for all files: imported into each, the session would begin a browser for each.
 from tests.browser import browser, visits  # noqa: F401 - fixtures
-from tests.clusters import SharedPostgres
 from tests.needs import require
 from tests.small import home, sessions, verdicts, workspace  # noqa: F401 - fixtures
 from tests.variants.venvs import python_of
@@ -108,6 +107,8 @@ def shared(
     if request.config.getoption("--full"):
         yield {}
         return
+    from tests.clusters import SharedPostgres  # a driver of PostgreSQL, which few need
+
     interpreters, postgres = warm.for_a_watch(), SharedPostgres()
     databases = MigratedDatabases(tmp_path_factory.mktemp("databases"))
     browsers = Browsers()

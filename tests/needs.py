@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import subprocess
@@ -41,7 +42,13 @@ def needs(name: str) -> ModuleType:
 def interpreter_with(name: str, candidates: Iterable[str | None] = ()) -> str:
     """The first of these interpreters, and then ours, that can import a package."""
     for candidate in filter(None, [*candidates, sys.executable]):
-        found = subprocess.run([candidate, "-c", f"import {name}"], capture_output=True)
-        if found.returncode == 0:
+        if _imports(candidate, name):
             return candidate
     lacking(f"the package {name} is not installed")
+
+
+@functools.cache
+def _imports(interpreter: str, name: str) -> bool:
+    """Whether an interpreter can import a package: asked by many tests, and each costs a start."""
+    command = [interpreter, "-c", f"import {name}"]
+    return subprocess.run(command, capture_output=True).returncode == 0

@@ -1,5 +1,6 @@
 """The steps share nothing at run time and stay consistent: what a snapshot may differ in."""
 
+import functools
 import re
 from fnmatch import fnmatch
 from pathlib import Path
@@ -22,6 +23,7 @@ LITTER = re.compile(
 SECRET = re.compile(r"""(SECRET_KEY|PASSWORD|TOKEN)\s*=\s*["'][^"']{8,}["']|BEGIN .*KEY""")
 
 
+@functools.cache
 def texts(step: course.Step) -> dict[str, str]:
     """Every file of a step: its path below the folder, and its text with the line endings
     that it has."""

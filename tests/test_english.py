@@ -37,12 +37,16 @@ class Rule:
 
     def found(self, text: str) -> Iterator[tuple[int, str]]:
         """The line, counted from 0, and the words of each match, also across line ends."""
-        words = [
-            (word, n) for n, line in enumerate(text.split("\n")) for word in line.split()
-        ]
-        plain = " ".join(word for word, _ in words)
+        plain, lines = _in_one_line(text)
         for match in re.finditer(self.pattern, plain):
-            yield words[plain.count(" ", 0, match.start())][1], match[0].strip()
+            yield lines[plain.count(" ", 0, match.start())], match[0].strip()
+
+
+@functools.lru_cache(maxsize=1)
+def _in_one_line(text: str) -> tuple[str, list[int]]:
+    """The words of a text, and the line of each: every rule asks for them, one by one."""
+    words = [(word, n) for n, line in enumerate(text.split("\n")) for word in line.split()]
+    return " ".join(word for word, _ in words), [n for _, n in words]
 
 
 RULES = (

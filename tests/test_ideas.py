@@ -5,8 +5,8 @@ An idea may come earlier where the page links to an explanation at its first use
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -84,22 +84,25 @@ LINKED = re.compile(r"(?<!!)\[[^\]]+\]\([^)]*\.md[^)]*\)")
 LABELS = ["start", *(page.label for page in PAGES)]
 
 
-def paragraphs(label: str) -> Iterator[str]:
+@functools.cache
+def paragraphs(label: str) -> list[str]:
     """The paragraphs of a page, in its order; what the sections after the check say is left
     out, because a reader who is there has read all of it."""
     if label == "start":
         text = page_text(DOCS / "start.md")
     else:
         text = next(text_of(page) for page in PAGES if page.label == label)
+    found: list[str] = []
     lines: list[str] = []
     for block in parse(text):
         if isinstance(block, Heading) and block.title == "If it fails":
-            return
+            break
         if isinstance(block, Prose) and block.text and block.text[0] not in "|!":
             lines.append(block.text)
         elif lines:
-            yield "\n".join(lines)
+            found.append("\n".join(lines))
             lines = []
+    return found
 
 
 @pytest.mark.parametrize(("idea", "explained"), IDEAS.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,10 @@ INCIDENTAL: dict[tuple[str, str], str] = {}
 
 def text_of(page: Step) -> str:
     """A page that teaches, what the list of steps says filled in."""
-    return page_text(DOCS / f"{page_of(page, page.part)}.md")
+    return _text(DOCS / f"{page_of(page, page.part)}.md")
+
+
+_text = functools.cache(page_text)  # dozens of tests ask for each page
 
 
 def lesson_of(step: Step) -> str:

@@ -86,13 +86,15 @@ def test_there_is_no_import_circle():
 @pytest.mark.parametrize("fact", ["/ws/notifications/", "connection_established"])
 def test_fact_of_the_contract_has_one_home(fact):
     """What clients and backends agree on is written down once; everybody else imports it."""
-    homes = [module for module, path in MODULES.items() if fact in texts_of(tree_of(path))]
+    homes = [module for module, path in MODULES.items() if fact in texts_of(path)]
 
     assert homes == ["course.contract"]
 
 
-def texts_of(tree: ast.Module) -> set[str]:
+@functools.cache
+def texts_of(path: Path) -> set[str]:
     """The texts of a module that are values: no docstrings."""
+    tree = tree_of(path)
     statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     return {
         node.value

@@ -45,7 +45,7 @@ class Change:
     @property
     def hunks(self) -> tuple[Hunk, ...]:
         """Where they differ, in the order of the file."""
-        return hunks(self.old, self.new)
+        return hunks(self.before or "", self.after or "")
 
     @property
     def added(self) -> int:
@@ -78,8 +78,10 @@ def is_readme(path: str) -> bool:
     return path.rpartition("/")[2].lower() == "readme.md"
 
 
-def hunks(old: Sequence[str], new: Sequence[str]) -> tuple[Hunk, ...]:
-    """The places where two texts differ."""
+@functools.lru_cache(maxsize=4096)
+def hunks(before: str, after: str) -> tuple[Hunk, ...]:
+    """The places where two texts differ: a page asks for those of one file many times."""
+    old, new = before.splitlines(), after.splitlines()
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     found = (
         Hunk(a, b, c, d) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"

@@ -6,6 +6,7 @@ Markdown extension, the player and the tests all read pages with this module.
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Sequence
@@ -86,13 +87,19 @@ Block = Directive | Fence | Heading | Prose
 def parse(text: str) -> list[Block]:
     """A page as a list of blocks, in its order. Raises PageError for a broken directive
     and for a fence that is never closed."""
+    return list(_parsed(text))
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(text: str) -> tuple[Block, ...]:
+    """The same, kept: the pages of later parts read those of earlier ones again."""
     lines = text.splitlines()
     blocks: list[Block] = []
     number = _after_front_matter(lines)
     while number < len(lines):
         block, number = _block(lines, number, _above(blocks))
         blocks.append(block)
-    return blocks
+    return tuple(blocks)
 
 
 def words_of(text: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from course import Step
 from tools.site import blocks, differences, listings
 from tools.site.differences import Change
@@ -17,15 +19,17 @@ def ranges(text: str, step: Step) -> dict[str, list[Range]]:
     another step. Raises BadReference.
     """
     found: dict[str, list[Range]] = {}
+    changed = differences.changes_of(step)
     for block in parse(text):
         if isinstance(block, Directive) and block.values.get("step") == step.slug:
-            for path, first, last in _shown(block, step):
+            for path, first, last in _shown(block, step, changed):
                 found.setdefault(path, []).append((first, last))
     return found
 
 
-def _shown(directive: Directive, step: Step) -> list[tuple[str, int, int]]:
-    changed = differences.changes_of(step)
+def _shown(
+    directive: Directive, step: Step, changed: Sequence[Change]
+) -> list[tuple[str, int, int]]:
     path = directive.values.get("path")
     if directive.name == "code" and "plain" not in directive.words:
         one = listings.listing(directive.values)

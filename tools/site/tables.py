@@ -44,17 +44,18 @@ def _cell(text: str) -> str:
 
 def events(directive: Directive, page: Page) -> list[str]:
     """The events that are sent to people, and what else a consumer sends."""
+    sources = [(step, [*_sources(step)]) for step in course.steps()]
     sent = table(
         ["`type`", "`data`", "sent", "checked by", "since"],
         (
-            [*_described(frame), _checked_by(frame.kind), _first_step(frame.kind)]
+            [*_described(frame), _checked_by(frame.kind), _first_step(frame.kind, sources)]
             for frame in contract.EVENTS.values()
         ),
     )
     own = table(
         ["`type`", "other keys", "sent", "since"],
         (
-            [*_described(frame), _first_step(frame.kind)]
+            [*_described(frame), _first_step(frame.kind, sources)]
             for frame in contract.FRAMES.values()
         ),
     )
@@ -226,15 +227,15 @@ def _reference(item: Item) -> str:
     return f"{item.title} ([step {item.step}](checks.md#{page}))"
 
 
-def _first_step(kind: str) -> str:
+def _first_step(kind: str, sources: Iterable[tuple[Step, Sequence[str]]]) -> str:
     """The first step that sends frames of a kind: the first whose code has it in quotes.
 
     A search of the text is enough. The kind has to be in the source of whatever sends it,
     in any module, and to watch every step send it would take a server for each.
     """
     quoted = re.compile(rf"""["']{re.escape(kind)}["']""")
-    for step in course.steps():
-        if any(quoted.search(text) for text in _sources(step)):
+    for step, texts in sources:
+        if any(quoted.search(text) for text in texts):
             return f"step {step.number}"
     raise NoDefinition(f"no step sends {kind!r}")
 
