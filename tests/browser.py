@@ -6,6 +6,8 @@ the machine is refused and noted; `Visit.outside` must be empty at the end of ev
 
 from __future__ import annotations
 
+import functools
+import http.server
 import os
 import re
 import shutil
@@ -22,6 +24,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import course
 from course import ROOT
 from tests.needs import lacking, needs
 from tools.player.browser import CHROMIUM, arguments
@@ -33,6 +36,7 @@ LOCAL = {"127.0.0.1", "localhost"}
 # What a copy of the repository needs to run the command and build the pages.
 PARTS = ("course", "checks", "docs", "steps", "tools", "workshop")
 PARTS += ("mkdocs.yml", "requirements.txt")
+BEFORE = course.step("emit-events")
 SECONDS = 120
 
 
@@ -113,8 +117,9 @@ def visits(browser: Browser) -> Iterator[Callable[..., Visit]]:
     assert outside == []
 
 
-def checkout(folder: Path) -> Path:
-    """A copy of this repository, as far as the command needs it, without a workspace."""
+def checkout(folder: Path, built: Path | None = None) -> Path:
+    """A copy of this repository, as far as the command needs it, without a workspace; with the
+    pages of a copy that has built them, as after an earlier start."""
     for name in PARTS:
         source = ROOT / name
         if source.is_dir():
@@ -123,6 +128,9 @@ def checkout(folder: Path) -> Path:
         elif source.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, folder / name)
+    if built:
+        shutil.copytree(built / ".tutorial" / "site", folder / ".tutorial" / "site")
+        shutil.copy2(built / ".tutorial" / "site.stamp", folder / ".tutorial")
     return folder
 
 
@@ -199,7 +207,7 @@ class Tool:
         return self.wait_for(r"http://127\.0\.0\.1:\d+/")[0]
 
     def ready(self) -> str:
-        """Wait until the pages are built and answered; the address."""
+        """Wait until the pages are built, answered and kept; the address."""
         import http.client
 
         parts = urlsplit(self.address)
@@ -207,7 +215,8 @@ class Tool:
         while True:
             connection = http.client.HTTPConnection(str(parts.hostname), parts.port)
             connection.request("GET", "/")
-            if connection.getresponse().status == 200:
+            answered = connection.getresponse().status == 200
+            if answered and (self.root / ".tutorial" / "site.stamp").is_file():
                 return self.address
             assert time.monotonic() < end, f"no pages; the tool said:\n{self.said}"
             connection.close()
@@ -230,3 +239,39 @@ def catch_up(root: Path, step: int) -> None:
     """Put the workspace of a copy into the state after a step, and note so."""
     command = [sys.executable, "-m", "workshop", "catch-up", str(step)]
     subprocess.run(command, cwd=root, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository whose workspace is as after BEFORE."""
+    needs("mkdocs")
+    needs("material")
+    root = checkout(tmp_path_factory.mktemp("browser") / "tutorial")
+    catch_up(root, BEFORE.number)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tool(copy: Path) -> Iterator[Tool]:
+    """The command running in it, with its pages built."""
+    with Tool(copy) as running:
+        running.ready()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def plain(tool: Tool, copy: Path) -> Iterator[str]:
+    """The same pages on a server that knows nothing of the tool; its address."""
+    folder = copy / ".tutorial" / "site"
+    handler = functools.partial(Silent, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class Silent(http.server.SimpleHTTPRequestHandler):
+    """A file server that prints nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass

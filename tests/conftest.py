@@ -15,8 +15,9 @@ from checks.browser.browser import Browsers
 from checks.harness import services, warm
 from checks.harness.warm import MigratedDatabases
 
-# One definition for all files: imported into each, the session would begin a browser for each.
-from tests.browser import browser, visits  # noqa: F401 - fixtures
+# One definition for all files: imported into each, the session would begin a browser for each,
+# and build the pages for each.
+from tests.browser import browser, copy, plain, tool, visits  # noqa: F401 - fixtures
 from tests.needs import require
 from tests.small import home, sessions, verdicts, workspace  # noqa: F401 - fixtures
 from tests.variants.venvs import python_of

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import itertools
+import json
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,21 +20,25 @@ from course import ROOT
 from course.files import copy_tree, files_of
 from course.outline import address_of_page
 from course.processes import free_port
-from tests.browser import Tool, Visit, catch_up, checkout, needs, use_step
+from tests.browser import BEFORE, Tool, Visit, catch_up, checkout, needs, use_step, visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(os.name == "nt", reason="drives a terminal of POSIX"),
 ]
 
-# The step before the tests' own, theirs, and one that is finished by then.
-BEFORE, STEP, EARLIER = map(course.step, ("emit-events", "asgi", "notifications-app"))
+# The tests' own step, and one that is finished by then.
+STEP, EARLIER = map(course.step, ("asgi", "notifications-app"))
 PAGE = address_of_page(STEP, *STEP.parts[:1])
 WORDS = ".checklist-words"
 FAILED = "li[data-status=failed]"
 FOUND = f"{FAILED} .checklist-found"
 BADGE = ".progress-badge"
 MOST_BYTES = 1_000_000
+DESKTOP = {"width": 1280, "height": 720}  # Playwright's own
 # Sums up whatever moves without somebody having clicked.
 SHIFTS = """
 window.moved = [];
@@ -47,42 +51,6 @@ new PerformanceObserver((list) => {
   }
 }).observe({ type: "layout-shift", buffered: true });
 """
-
-
-@pytest.fixture(scope="session")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository whose workspace is as after BEFORE, and so at STEP."""
-    needs("mkdocs")
-    needs("material")
-    root = checkout(tmp_path_factory.mktemp("browser") / "tutorial")
-    catch_up(root, BEFORE.number)
-    return root
-
-
-@pytest.fixture(scope="session")
-def tool(copy: Path) -> Iterator[Tool]:
-    """The command running in it, with its pages built."""
-    with Tool(copy) as running:
-        running.ready()
-        yield running
-
-
-@pytest.fixture(scope="session")
-def plain(tool: Tool, copy: Path) -> Iterator[str]:
-    """The same pages on a server that knows nothing of the tool; its address."""
-    folder = copy / ".tutorial" / "site"
-    handler = functools.partial(Silent, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-class Silent(http.server.SimpleHTTPRequestHandler):
-    """A file server that prints nothing."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 def before_step(copy: Path) -> None:
@@ -247,11 +215,12 @@ def test_check_now_and_the_terminal_agree(
     says(seen, "Checked at each save")
 
 
+@pytest.mark.usefixtures("tool")
 def test_it_says_when_it_is_not_connected(
-    tmp_path: Path, visits: Callable[..., Visit]
+    copy: Path, tmp_path: Path, visits: Callable[..., Visit]
 ) -> None:
     """The tool ends: the page says so. It is started again: the page is back by itself."""
-    root = checkout(tmp_path / "tutorial")
+    root = checkout(tmp_path / "tutorial", built=copy)
     catch_up(root, BEFORE.number)
     # As after an earlier start; a port that no test beside this one looks for.
     (root / ".tutorial" / "port").write_text(f"{free_port()}\n", "utf-8")
@@ -309,42 +278,70 @@ def pages(address: str, root: Path) -> list[str]:
     return [address + ("" if path == Path() else f"{path.as_posix()}/") for path in found]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_is_out_of_reach(
-    scheme: str, plain: str, copy: Path, visits: Callable[..., Visit]
-) -> None:
-    """axe finds nothing serious on any page; no page complains or loads from elsewhere."""
+# Material's names of the two themes.
+THEMES = {"default": "light", "slate": "dark"}
+SWITCH = "document.querySelector(\"label[title^='Switch to']:not([hidden])\").click()"
+# Colours fade: until none is on its way.
+FADED = """() => Promise.allSettled(document.getAnimations()
+  .filter((each) => each instanceof CSSTransition).map((each) => each.finished))"""
+
+
+@dataclass
+class Findings:
+    """What is wrong with the pages, each place with the address of its page."""
+
+    broken: dict[str, list[str]]
+    out_of_sight: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def findings(browser: Browser, plain: str, copy: Path) -> Findings:
+    """Every page, visited once: to load it takes longer than to look at it.
+
+    The search is under test elsewhere, and would read all pages anew on each of them.
+    """
+    seen = visit(browser, color_scheme="light")
+    index = json.loads(
+        (copy / ".tutorial/site/search/search_index.json").read_text("utf-8")
+    )
+    seen.context.route(
+        "**/search_index.json", lambda route: route.fulfill(json=index | {"docs": []})
+    )
     axe = needs("axe_playwright_python.sync_playwright").Axe()
-    seen = visits(color_scheme=scheme)
-    rules = {"resultTypes": ["violations"]}
-    found = []
+    found = Findings({theme: [] for theme in THEMES.values()})
     for address in pages(plain, copy):
         seen.page.goto(address)
-        for broken in axe.run(seen.page, options=rules).response["violations"]:
-            if broken["impact"] in {"serious", "critical"}:
-                where = [node["target"] for node in broken["nodes"]][:3]
-                found.append(f"{urlsplit(address).path}: {broken['id']} {where}")
-    dark = seen.page.get_attribute("body", "data-md-color-scheme") == "slate"
-
-    assert dark is (scheme == "dark")
-    assert found == []
-    assert seen.complaints == []
+        path = urlsplit(address).path
+        for theme, broken in broken_in_each_theme(seen.page, axe):
+            found.broken[theme].append(f"{path}: {broken}")
+        found.out_of_sight += [f"{path} {what}" for what in out_of_sight(seen.page)]
+    seen.context.close()
+    found.complaints, found.outside = seen.complaints, seen.outside
+    return found
 
 
-def test_live_checklist_is_in_reach(
-    copy: Path, tool: Tool, visits: Callable[..., Visit]
-) -> None:
-    """The same with what the tool adds to a page, in both themes."""
-    axe = needs("axe_playwright_python.sync_playwright").Axe()
-    before_step(copy)
-    found = []
-    for scheme in ("light", "dark"):
-        seen = visits(color_scheme=scheme)
-        judged(seen, tool.address + PAGE, r"\d+ failed")
-        broken = axe.run(seen.page, context=".checklist-box").response["violations"]
-        found += [(scheme, each["id"], each["nodes"][0]["html"]) for each in broken]
+def broken_in_each_theme(page: Page, axe: Any) -> Iterator[tuple[str, str]]:
+    """What axe finds serious, with the theme: first in that of the visit, then in the other.
 
-    assert found == []
+    A switch is remembered: the next page begins with the theme that this one ends with.
+    """
+    page.evaluate(axe.axe_script)
+    yield from broken_now(page)
+    scheme = page.get_attribute("body", "data-md-color-scheme")
+    page.evaluate(SWITCH)
+    page.wait_for_selector(f"body:not([data-md-color-scheme={scheme}])")
+    page.evaluate(FADED)
+    yield from broken_now(page)
+
+
+def broken_now(page: Page) -> Iterator[tuple[str, str]]:
+    """What axe finds serious as the page is, with the theme that it has."""
+    theme = THEMES[page.get_attribute("body", "data-md-color-scheme") or ""]
+    for rule in page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]:
+        if rule["impact"] in {"serious", "critical"}:
+            yield theme, f"{rule['id']} {[node['target'] for node in rule['nodes']][:3]}"
 
 
 # Folded boxes are opened, as readers do; what hides a part of itself is told by its first words.
@@ -366,32 +363,53 @@ CUT_OFF = """([selector, longest]) => {
 # each side.
 ANY_LENGTH = 10_000
 SIGHTS = [
-    (360, "screen", "article table", ANY_LENGTH),
     (1024, "screen", "article table", ANY_LENGTH),
     (1440, "screen", "article table", ANY_LENGTH),
     (698, "print", "article table", ANY_LENGTH),
     (1280, "screen", ".highlight:is(.terminal, .seen) pre > code", ANY_LENGTH),
     (1280, "screen", "article pre > code", 90),
+    (360, "screen", "article table", ANY_LENGTH),
 ]
 
 
-def test_nothing_is_out_of_sight(
-    plain: str, copy: Path, visits: Callable[..., Visit]
-) -> None:
+def out_of_sight(page: Page) -> Iterator[str]:
+    """What is cut off on a page, and whether it scrolls sideways at the last of SIGHTS."""
+    for width, media, selector, longest in SIGHTS:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(media=media)
+        for text in page.evaluate(CUT_OFF, [selector, longest]):
+            yield f"at {width}: {text}"
+    if page.evaluate("document.documentElement.scrollWidth") > 360:
+        yield "scrolls sideways"
+    page.set_viewport_size(DESKTOP)
+
+
+@pytest.mark.parametrize("theme", THEMES.values())
+def test_no_page_is_out_of_reach(theme: str, findings: Findings) -> None:
+    """axe finds nothing serious on any page; no page complains or loads from elsewhere."""
+    assert findings.broken[theme] == []
+    assert findings.complaints == []
+    assert findings.outside == []
+
+
+def test_nothing_is_out_of_sight(findings: Findings) -> None:
     """No cell, no line of an output and no code of usual length is cut off, on a phone, a large
     screen or paper; and at 360 pixels no page scrolls sideways."""
-    seen = visits()
+    assert findings.out_of_sight == []
+
+
+def test_live_checklist_is_in_reach(
+    copy: Path, tool: Tool, visits: Callable[..., Visit]
+) -> None:
+    """The same with what the tool adds to a page, in both themes."""
+    axe = needs("axe_playwright_python.sync_playwright").Axe()
+    before_step(copy)
     found = []
-    for address in pages(plain, copy):
-        seen.page.goto(address)
-        for width, media, selector, longest in SIGHTS:
-            seen.page.set_viewport_size({"width": width, "height": 800})
-            seen.page.emulate_media(media=media)
-            hidden = seen.page.evaluate(CUT_OFF, [selector, longest])
-            found += [f"{urlsplit(address).path} at {width}: {text}" for text in hidden]
-        seen.page.set_viewport_size({"width": 360, "height": 800})
-        if seen.page.evaluate("document.documentElement.scrollWidth") > 360:
-            found.append(f"{urlsplit(address).path} scrolls sideways")
+    for scheme in ("light", "dark"):
+        seen = visits(color_scheme=scheme)
+        judged(seen, tool.address + PAGE, r"\d+ failed")
+        broken = axe.run(seen.page, context=".checklist-box").response["violations"]
+        found += [(scheme, each["id"], each["nodes"][0]["html"]) for each in broken]
 
     assert found == []
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from os import environ
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import course
-from tests.browser import Visit, needs
+from tests.browser import Visit
 
 pytestmark = pytest.mark.browser
 
@@ -79,28 +73,6 @@ FIRST = """() => [...document.querySelectorAll('.md-search-result__item a')].sli
     .map((link) => new URL(link.href)).map((url) => url.pathname + url.hash)"""
 
 
-class Silent(http.server.SimpleHTTPRequestHandler):
-    """A file server that prints nothing."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The built site on a server of files."""
-    needs("mkdocs")
-    site = tmp_path_factory.mktemp("search") / "site"
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(site)]
-    quiet = environ | {"NO_MKDOCS_2_WARNING": "1"}
-    subprocess.run(command, cwd=course.ROOT, env=quiet, check=True, timeout=120)
-    handler = functools.partial(Silent, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
 def found(seen: Visit, message: str) -> list[str]:
     """The first page that the search offers for a message, and its first section."""
     box = seen.page.locator(".md-search__input")
@@ -113,12 +85,10 @@ def found(seen: Visit, message: str) -> list[str]:
     return list(seen.page.evaluate(FIRST))
 
 
-def test_exact_message_leads_to_its_entry(
-    address: str, visits: Callable[..., Visit]
-) -> None:
+def test_exact_message_leads_to_its_entry(plain: str, visits: Callable[..., Visit]) -> None:
     """The fix page comes first, and on it the entry about this message."""
     seen = visits()
-    seen.page.goto(address)
+    seen.page.goto(plain)
     seen.page.keyboard.press("/")
 
     wrong = {
