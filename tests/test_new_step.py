@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,8 @@ LEFT_OUT = (".git", ".venv", ".tutorial", "workspace", "__pycache__", ".*_cache"
 # The fast tests that judge what follows from the list of steps, by one generator.
 FAST = "course outline facts pages directives structure repository site variants"
 CHOSEN = "not zensical and not reference_to_nothing_ends and not gets_its_verdict"
+# What is compiled stays for the next run, where nothing is edited in between.
+KEPT = {"PYTHONDONTWRITEBYTECODE": ""}
 SECONDS = 900
 
 
@@ -34,12 +37,12 @@ class Clone:
         self.root = root
         shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*LEFT_OUT))
 
-    def run(self, *argv: str) -> str:
+    def run(self, *argv: str, **variables: str) -> str:
         """Run a module of the copy; what it prints. It must end with 0."""
         done = subprocess.run(
             [sys.executable, "-m", *argv],
             cwd=self.root,
-            env=environment() | {"PYTHONPATH": str(self.root)},
+            env=environment() | {"PYTHONPATH": str(self.root)} | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -49,16 +52,19 @@ class Clone:
         assert done.returncode == 0, done.stdout[-6000:]
         return done.stdout
 
-    def passes(self, step: int) -> None:
-        """The fast tests of the copy, the linter, and the check and variants of a step."""
+    def passes(self, *steps: int) -> None:
+        """The fast tests of the copy, the linter, and the check and variants of some steps."""
         self.run("ruff", "check", "--no-cache", "checks", "tests", "workshop")
         self.run("ruff", "format", "--no-cache", "--check", "checks", "tests")
         files = [f"tests/test_{name}.py" for name in FAST.split()]
-        self.run("pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", CHOSEN, *files)
-        own = f"check-{step:02}-on-{step:02} or gets_its_verdict and {step:02}-"
+        pytest = ["pytest", "-v", "-p", "no:cacheprovider", "-k"]
+        self.run(*pytest, CHOSEN, "-x", *files, **KEPT)
+        own = [f"check-{n:02}-on-{n:02} or gets_its_verdict and {n:02}-" for n in steps]
         proofs = ["tests/test_snapshots.py", "tests/test_variants.py"]
-        said = self.run("pytest", "-q", "-p", "no:cacheprovider", "-k", own, *proofs)
-        assert " passed" in said
+        said = self.run(*pytest, " or ".join(own), *proofs, **KEPT)
+        for n in steps:
+            assert re.search(rf"check-{n:02}-on-{n:02}\S* PASSED", said)
+            assert re.search(rf"gets_its_verdict\[{n:02}-.* PASSED", said)
 
     @property
     def entries(self) -> list[dict]:
@@ -73,42 +79,56 @@ def clone(tmp_path: Path) -> Clone:
 
 
 @pytest.mark.slow
-def test_new_step_needs_no_edit(clone: Clone) -> None:
-    """A step at the end: all that follows from the list is there, and passes."""
-    last = course.steps()[-1].number
+def test_new_steps_need_no_edit(clone: Clone, full: bool) -> None:
+    """One at the end: all that follows from the list is there. Then one in parts between two:
+    later steps get new numbers everywhere. Both pass, and its parts are played one by one.
 
-    said = clone.run("workshop", "new-step", "a-dummy", "--title", "Dummies & more")
+    That a step at the end passes where nothing was inserted is proven with --full alone.
+    """
+    last = course.steps()[-1].number
+    check_appended(clone, last + 1)
+    if full:
+        clone.passes(last + 1)
+    number = course.step("installation").number + 1
+    check_inserted(clone, number)
+    clone.passes(number, last + 2)
+    check_played(clone, f"{number:02}-a-dummy")
+
+
+def check_appended(clone: Clone, number: int) -> None:
+    """A step more: its entry, its page, its line in the README."""
+    said = clone.run("workshop", "new-step", "a-last-one", "--title", "Dummies & more")
 
     entry = clone.entries[-1]
-    slug = f"{last + 1:02}-a-dummy"
+    slug = f"{number:02}-a-last-one"
     assert (entry["slug"], entry["title"]) == (slug, "Dummies & more")
     assert f"docs/steps/{slug}.md" in said
     readme = (clone.root / "README.md").read_text("utf-8")
     assert f"(steps/{slug}/README.md)" in readme
-    clone.passes(last + 1)
 
 
-@pytest.mark.slow
-def test_step_in_parts_is_inserted(clone: Clone) -> None:
-    """Between two: later steps get new numbers everywhere; its parts are played one by one."""
-    before = course.step("installation")
-    names = [step.name for step in course.steps()]
+def check_inserted(clone: Clone, number: int) -> None:
+    """A step in two parts, behind the one of the number before."""
+    names = [entry["slug"][3:] for entry in clone.entries]
+    before = clone.entries[number - 1]["slug"]
 
     parts = ["--part", "first-half", "--part", "second-half"]
-    clone.run("workshop", "new-step", "a-dummy", "--after", before.slug, *parts)
+    clone.run("workshop", "new-step", "a-dummy", "--after", before, *parts)
 
-    number = before.number + 1
-    slugs = [entry["slug"] for entry in clone.entries]
     names.insert(number, "a-dummy")
+    slugs = [entry["slug"] for entry in clone.entries]
     assert slugs == [f"{place:02}-{name}" for place, name in enumerate(names)]
-    clone.passes(number)
-    said = clone.run("tools.player", f"{number:02}-a-dummy")
-    assert f"docs/steps/{number:02}-a-dummy/1-first-half.md: " in said
-    assert f"docs/steps/{number:02}-a-dummy/2-second-half.md: " in said
-    page = clone.root / "docs" / "steps" / f"{number:02}-a-dummy" / "1-first-half.md"
+
+
+def check_played(clone: Clone, slug: str) -> None:
+    """Each page of the step is played, and what one shows has to be what is printed."""
+    said = clone.run("tools.player", slug)
+    assert f"docs/steps/{slug}/1-first-half.md: " in said
+    assert f"docs/steps/{slug}/2-second-half.md: " in said
+    page = clone.root / "docs" / "steps" / slug / "1-first-half.md"
     page.write_text(page.read_text("utf-8").replace("First half: ready", "no"), "utf-8")
     with pytest.raises(AssertionError, match="does not print what the page shows"):
-        clone.run("tools.player", f"{number:02}-a-dummy")
+        clone.run("tools.player", slug)
 
 
 @pytest.mark.parametrize(
