@@ -41,6 +41,8 @@ DATABASES = {{
         "OPTIONS": _default.get("OPTIONS", {{}}) if _sqlite else {{}},
     }}
 }}
+# The demo logins end with this run: to make hashes that nobody can break would only take time.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 '''
 
 
