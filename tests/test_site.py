@@ -420,6 +420,7 @@ def parts(page: Path) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 def test_zensical_renders_the_same(site: Path, zensical_site: Path) -> None:
     """Every page, and on it every block of ours with the same content."""
     pages = {page.relative_to(site) for page in site.rglob("index.html")}
@@ -445,6 +446,7 @@ def test_zensical_renders_the_same(site: Path, zensical_site: Path) -> None:
         assert parts(zensical_site / page) == found[page], page
 
 
+@pytest.mark.slow
 def test_zensical_loads_nothing_from_elsewhere(zensical_site: Path) -> None:
     """Its pages are as self-sufficient."""
     for page in zensical_site.rglob("*.html"):
