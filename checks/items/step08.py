@@ -396,7 +396,7 @@ def _page(stage: Stage, person: Person) -> Answer:
 
 @item("stored.private-pages", needs=["stored.cursor"])
 def link_is_no_permission(harness: Harness) -> None:
-    """Who follows the link to somebody else's next page sees none of what is on it."""
+    """A user who follows the link to somebody else's next page sees none of what is on it."""
     stage = stage_of(harness)
     bob, eve = people(stage, "bo", "eva")
     link = urlsplit(str(_page(stage, bob).get("next")))

@@ -171,7 +171,7 @@ def _on_postgres(harness: Harness) -> Stage:
 
 @item("resume.pruned", needs=["resume.no-hole"])
 def pruned_numbers_are_not_given_again(harness: Harness) -> None:
-    """Numbers go on where they were, also when all that had one has been pruned."""
+    """Numbers continue where they were, even when every notification has been pruned."""
     stage = stage_of(harness)
     alice, bob = people(stage, "agda", "balder")
     with stage.greeted(bob) as socket:
@@ -331,7 +331,7 @@ def burst_is_complete(harness: Harness) -> None:
 
 @item("resume.database", needs=["resume.missed"], close_codes=[TRY_AGAIN_LATER])
 def database_failure_is_no_refusal(harness: Harness) -> None:
-    """A socket whose database fails is closed with 4503, and resumes once it is well again."""
+    """A socket whose database fails is closed with 4503, and the client resumes later."""
     stage = stage_of(harness)
     alice, bob = people(stage, "alan", "benno")
     for error in _ERRORS:
@@ -377,7 +377,7 @@ def _failing(stage: Stage, error: str) -> Iterator[None]:
 
 @item("resume.page", needs=["resume.gap"])
 def page_shows_each_event_once(harness: Harness) -> None:
-    """The page shows each event once and in order: also one that was lost, and those of a break."""
+    """The page shows each event once and in order, even one that was lost or sent in a break."""
     stage = stage_of(harness)
     alice, bob = people(stage, "anton", "berta")
     page = pages.played(harness, stage.server, sockets=False)
