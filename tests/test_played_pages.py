@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,7 @@ from tools.player import scratch as play_scratch
 from tools.player.edits import with_wrong
 from tools.player.player import NotAsShown, Player, Score, Source, play, run_options
 from tools.player.scratch import Scratch, environment
+from tools.player.warm import Cold, Warm
 from tools.site import differences, listings
 
 if TYPE_CHECKING:
@@ -59,6 +60,22 @@ def windows(request: pytest.FixtureRequest) -> tuple[Browser | None, str]:
         return None, str(missing)
 
 
+@pytest.fixture(scope="session")
+def commands(request: pytest.FixtureRequest, shared: dict[str, Any]) -> Iterator[Cold]:
+    """What starts the commands of all pages."""
+    made = Cold() if request.config.getoption("--full") else Warm(environment(), shared)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check within this process has the time that those in processes of their own have."""
+    seconds = float(play_scratch.SETTLED["NUMENEON_RUN_SECONDS"])
+    monkeypatch.setattr("checks.runner.RUN_SECONDS", seconds)
+    monkeypatch.setattr("checks.runner.ITEM_SECONDS", 0.8 * seconds)
+
+
 def tell(line: str) -> None:
     """Print a line of the table: on stderr, which pytest-xdist lets through."""
     print(f"\n  {line}", end="", file=sys.stderr, flush=True)
@@ -90,15 +107,24 @@ def test_page_is_as_it_says(
     request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
     record_property: Callable[[str, object], None],
+    patient: None,
+    commands: Cold,
 ) -> None:
-    """Its edits make the step, its commands do what it shows, and no block stays unread."""
+    """Its edits make the step, its commands do what it shows, and no block stays unread.
+
+    One lesson, with --full each, starts every command as a terminal does.
+    """
     blocks = [fence for page in pages for fence in player.fences(page)]
     needs_browser = any("browser" in run_options(fence).words for fence in blocks)
     chrome, why_not = (
         request.getfixturevalue("windows") if needs_browser else (None, MISSING)
     )
 
-    scores = player.play_in_turn(pages, tmp_path / "tutorial", chrome, why_not)
+    cold = pages[0].step == course.step("settings")
+
+    scores = player.play_in_turn(
+        pages, tmp_path / "tutorial", chrome, why_not, Cold() if cold else commands
+    )
 
     record_property("played", "\n".join(map(str, scores)))
     with capsys.disabled():
@@ -379,7 +405,7 @@ def test_block_is_saved_as_its_page_says(tmp_path: Path) -> None:
 
 @pytest.mark.browser
 def test_browser_window_prints_what_is_shown(
-    windows: tuple[Browser | None, str], tmp_path: Path
+    windows: tuple[Browser | None, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Variables stay from one block to the next, and other words than shown are noticed."""
     chrome, why_not = windows
@@ -393,6 +419,7 @@ def test_browser_window_prints_what_is_shown(
     score = play(Source("page.md", text.format(42), step), tmp_path / "a", chrome)
 
     assert score.played == 4
+    monkeypatch.setattr("tools.player.browser.SECONDS", 2.0)
     with pytest.raises(NotAsShown, match=r"page\.md:15: the console of the window 'bob'"):
         play(Source("page.md", text.format(43), step), tmp_path / "b", chrome)
 

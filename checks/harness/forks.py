@@ -39,7 +39,7 @@ class ForkServer:
     `ready`: its imports are done. `stale`: packages have been installed since.
     """
 
-    def __init__(self, python: Path, env: dict[str, str]) -> None:
+    def __init__(self, python: Path, env: dict[str, str], script: Path = _SCRIPT) -> None:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._changed = threading.Condition()
         self._numbers = itertools.count()
@@ -50,8 +50,8 @@ class ForkServer:
         self.stale = False
         with theirs:
             handed = theirs.fileno()
-            argv = [str(python), str(_SCRIPT), str(handed)]
-            self._process = Process(argv, cwd=_SCRIPT.parent, env=env, pass_fds=[handed])
+            argv = [str(python), str(script), str(handed)]
+            self._process = Process(argv, cwd=script.parent, env=env, pass_fds=[handed])
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 

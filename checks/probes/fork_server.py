@@ -33,22 +33,28 @@ _LARGEST_TASK = 1 << 20
 
 
 def main():
-    channel = socket.socket(fileno=int(sys.argv[1]))
-    channel.set_inheritable(False)
-    warm_interpreter.import_all([*warm_interpreter.LIBRARIES, *_TWISTED])
-    warm_interpreter.compile_patterns()
-    if not _can_fork():
-        return
-    gc.collect()
-    gc.freeze()  # what is never collected is never written to, and stays shared
-    _say(channel, ready=True)
-    task = _serve(channel)
+    task = forked_for()
     if task is None:
         return
     sitecustomize.end_with_parent()
     if task["stale"]:
         warm_interpreter.start_anew(task["argv"])
     warm_interpreter.become(task["argv"])
+
+
+def forked_for(more=()):
+    """Import the libraries, and `more` of them, then fork for each request: the task in the
+    process that has to do it, None at our end."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.set_inheritable(False)
+    warm_interpreter.import_all([*warm_interpreter.LIBRARIES, *_TWISTED, *more])
+    warm_interpreter.compile_patterns()
+    if not _can_fork():
+        return None
+    gc.collect()
+    gc.freeze()  # what is never collected is never written to, and stays shared
+    _say(channel, ready=True)
+    return _serve(channel)
 
 
 def _can_fork():

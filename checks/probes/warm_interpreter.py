@@ -99,7 +99,7 @@ def compile_patterns():
 def become(argv):
     """Run as if `python ARGV` had been typed in the current folder."""
     is_command = os.path.basename(argv[0]) == "manage.py"
-    if _hides_a_library(os.path.dirname(argv[0]) if is_command else ""):
+    if hides_a_library(os.path.dirname(argv[0]) if is_command else ""):
         start_anew(argv)
     sys.modules.pop("__main__", None)
     if argv[0] == "-m":
@@ -112,7 +112,7 @@ def become(argv):
         runpy.run_path(argv[0], run_name="__main__")
 
 
-def _hides_a_library(folder):
+def hides_a_library(folder):
     """Whether a file in the project's folder has the name of a package that is imported already.
 
     The project must meet its own `redis.py` before the library, as it would when started.

@@ -45,7 +45,8 @@ _OFF = (
     "PreconnectToSearch",
     "ThirdPartyStoragePartitioning",
 )
-SECONDS = 20.0
+# It only ends what hangs: a browser on a busy machine may take long.
+SECONDS = 120.0
 # How long a window is watched after it has printed what is shown: nothing more may come.
 SETTLING_MS = 300
 _BUTTON = re.compile(r"\[(.+)\]")
@@ -129,6 +130,7 @@ class Windows:
     def _page(self, name: str) -> Page:
         if name not in self._pages:
             context = self._browser.new_context()
+            context.set_default_timeout(SECONDS * 1000)
             self._contexts.append(context)
             page = context.new_page()
             page.goto(f"http://127.0.0.1:{self._port}/")

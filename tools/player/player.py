@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING
 import course
 from course import ROOT, Step
 from course.outline import page_of
-from course.processes import START_SECONDS, Process, listening, wait_until
+from course.processes import listening, wait_until
 from tools.player import scratch as play_scratch
 from tools.player.browser import NoBrowser, Windows, chromium
 from tools.player.edits import Edits
 from tools.player.matching import ELLIPSIS, contains, matches
 from tools.player.scratch import Scratch
+from tools.player.warm import Cold, Started
 from tools.site.blocks import give_command
 from tools.site.facts import page_text
 from tools.site.listings import BadReference
@@ -38,9 +39,13 @@ from tools.site.pages import OWN_CODE, Block, Directive, Fence, parse
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# The check of step 6 builds the project and starts a PostgreSQL: a minute, more when busy.
+# These only end what hangs, so they suit a machine that is slow and busy: the check of step 6
+# builds the project and starts a PostgreSQL, which takes a minute, and several there.
 COMMAND_SECONDS = 600.0
-LOG_SECONDS = 10.0
+SERVER_SECONDS = 120.0
+LOG_SECONDS = 60.0
+# How long a server may take to end by itself.
+STOP_SECONDS = 10.0
 PROMPT = "$ "
 _KEPT_LINES = 40
 # A block with `>>>` is what doctest compares, line by line; it prints what differs.
@@ -171,8 +176,8 @@ class Player:
         if page.step and edits is None:
             self._edits = Edits(page.step, scratch.workspace)
         self._folder = scratch.workspace if page.step else scratch.root
-        self._servers: dict[int, Process] = {}  # by their ports, the last one started last
-        self._beside: list[Process] = []
+        self._servers: dict[int, Started] = {}  # by their ports, the last one started last
+        self._beside: list[Started] = []
         self._variables: dict[str, str] = {}  # what the page has exported
         self._output: list[str] | None = None  # of the last command
         self._judged: dict[str, bytes] | None = None  # the project that last passed a check
@@ -358,7 +363,7 @@ class Player:
         else:
             self._variables.pop(name, None)
 
-    def _start(self, command: Command, folder: Path) -> Process:
+    def _start(self, command: Command, folder: Path) -> Started:
         return self.scratch.start(command.text, folder, self._variables)
 
     def _command(self, command: Command, folder: Path, *, fails: bool) -> None:
@@ -402,7 +407,7 @@ class Player:
             return matches(command.shown, said) and listening(port)
 
         answers = wait_until(
-            ready, seconds=2 * START_SECONDS, alive=lambda: server.exit_code is None
+            ready, seconds=SERVER_SECONDS, alive=lambda: server.exit_code is None
         )
         said = self.scratch.said(server)
         if server.exit_code is not None:
@@ -418,7 +423,7 @@ class Player:
         self._beside.append(helper)
         wait_until(
             lambda: matches(command.shown, self.scratch.said(helper)),
-            seconds=START_SECONDS,
+            seconds=SERVER_SECONDS,
             alive=lambda: helper.exit_code is None,
         )
         self._compare(command, self.scratch.said(helper))
@@ -428,7 +433,7 @@ class Player:
         _, server = self._servers.popitem()
         server.ask_to_end()
         try:
-            server.wait(LOG_SECONDS)
+            server.wait(STOP_SECONDS)
         finally:
             server.kill()
 
@@ -542,14 +547,15 @@ def play_in_turn(
     folder: Path,
     browser: Browser | None,
     why_not: str = "no browser",
+    commands: Cold | None = None,
 ) -> list[Score]:
     """Play a page, or the pages of a step's parts, in a scratch copy in `folder`.
 
-    `folder` must not exist. Raises NotAsShown, and PageError if a page cannot be read. All
-    that they start has ended by then.
+    `folder` must not exist; `commands` starts what they have people type. Raises NotAsShown,
+    and PageError if a page cannot be read. All that they start has ended by then.
     """
     step = pages[0].step
-    scratch = play_scratch.make(folder, step)
+    scratch = play_scratch.make(folder, step, commands or Cold())
     edits = Edits(step, scratch.workspace) if step else None
     scores = []
     for page in pages:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from course import ROOT, Step, contract
 from course.files import OWN_FILES, copy_tree, files_of
-from course.processes import Process, free_port, supervised
+from course.processes import free_port
 from tools.player.matching import as_shown, rewritten
+from tools.player.warm import Cold, Started
 from tools.site import differences
 
 PACKAGES = ("checks", "course", "tools", "workshop")
@@ -41,16 +42,22 @@ SETTLED = {
     # Every package is here already: pip has to say so, and cannot fetch anything.
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_NO_INDEX": "1",
+    # A check has its time on a machine of its own; a page may be played beside others.
+    "NUMENEON_RUN_SECONDS": "300",
 }
 
 
 @dataclass(frozen=True)
 class Scratch:
-    """The copy: its folder, and the ports that take the place of 8000 and 8001 in it."""
+    """The copy: its folder, and the ports that take the place of 8000 and 8001 in it.
+
+    `commands` starts what is typed.
+    """
 
     root: Path
     port: int
     second_port: int
+    commands: Cold
 
     @property
     def workspace(self) -> Path:
@@ -59,10 +66,10 @@ class Scratch:
 
     def start(
         self, command: str, folder: Path, variables: Mapping[str, str] | None = None
-    ) -> Process:
+    ) -> Started:
         """Start a command of a page; it ends when we do, however we end."""
         env = environment() | dict(variables or {})
-        return supervised(self._argv(command), cwd=folder, env=env)
+        return self.commands.start(self._argv(command), folder, env, self.root)
 
     def _argv(self, command: str) -> list[str]:
         """What is run for a command: as in a terminal with the environment switched on."""
@@ -75,7 +82,7 @@ class Scratch:
         """What a page has people type, with the copy's ports in the place of 8000 and 8001."""
         return rewritten(text, self.port, self.second_port)
 
-    def said(self, process: Process) -> list[str]:
+    def said(self, process: Started) -> list[str]:
         """What a process has printed so far, as a page would show it."""
         lines = process.log().splitlines()
         return as_shown(lines, self.port, str(self.root), self.second_port)
@@ -85,7 +92,7 @@ class Scratch:
         return self.second_port if "8001" in command else self.port
 
 
-def make(root: Path, step: Step | None) -> Scratch:
+def make(root: Path, step: Step | None, commands: Cold) -> Scratch:
     """A copy of the tutorial in the folder `root`, which is made.
 
     For a step's page the workspace is as after the step before; for other pages there is
@@ -100,7 +107,7 @@ def make(root: Path, step: Step | None) -> Scratch:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(left_out))
     for name in FILES:
         shutil.copy2(ROOT / name, root)
-    scratch = Scratch(root, free_port(), free_port())
+    scratch = Scratch(root, free_port(), free_port(), commands)
     if step:
         copy_tree((differences.before(step) or step).folder, scratch.workspace)
     return scratch
