@@ -26,6 +26,7 @@ from checks.runner import OnResult, Session
 from course.files import tree_to_judge
 from course.processes import Child, Process, supervised
 from workshop import cli
+from workshop.errors import Exit
 from workshop.home import Home
 
 _SCRIPT = Path(__file__).with_name("fork_server.py")
@@ -130,6 +131,8 @@ class Warm(Cold):
             stack.enter_context(contextlib.redirect_stdout(said))
             stack.enter_context(contextlib.redirect_stderr(said))
             status = cli.main(argv, home)
+        if status == Exit.INTERRUPTED:
+            raise KeyboardInterrupt
         return Told(status, said.getvalue())
 
     def _fork(
