@@ -68,14 +68,6 @@ def commands(request: pytest.FixtureRequest, shared: dict[str, Any]) -> Iterator
     made.close()
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check within this process has the time that those in processes of their own have."""
-    seconds = float(play_scratch.SETTLED["NUMENEON_RUN_SECONDS"])
-    monkeypatch.setattr("checks.runner.RUN_SECONDS", seconds)
-    monkeypatch.setattr("checks.runner.ITEM_SECONDS", 0.8 * seconds)
-
-
 def tell(line: str) -> None:
     """Print a line of the table: on stderr, which pytest-xdist lets through."""
     print(f"\n  {line}", end="", file=sys.stderr, flush=True)
@@ -107,7 +99,6 @@ def test_page_is_as_it_says(
     request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
     record_property: Callable[[str, object], None],
-    patient: None,
     commands: Cold,
 ) -> None:
     """Its edits make the step, its commands do what it shows, and no block stays unread.

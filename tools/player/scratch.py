@@ -42,8 +42,6 @@ SETTLED = {
     # Every package is here already: pip has to say so, and cannot fetch anything.
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_NO_INDEX": "1",
-    # A check has its time on a machine of its own; a page may be played beside others.
-    "NUMENEON_RUN_SECONDS": "300",
 }
 
 
