@@ -26,7 +26,7 @@ _KEPT_LINES = 400
 _LONGEST_LINE = 2_000
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 # How long the last output of a program that has ended may take to reach us. Seconds.
-_DRAIN_SECONDS = 1.0
+_DRAIN_SECONDS = patient(1.0)
 _PROC = Path("/proc")
 # In the environment of every program that we start, and so of those that it starts.
 _MARK = "NUMENEON_PIPE"
