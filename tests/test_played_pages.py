@@ -103,7 +103,9 @@ def test_page_is_as_it_says(
 ) -> None:
     """Its edits make the step, its commands do what it shows, and no block stays unread.
 
-    One lesson, with --full each, starts every command as a terminal does.
+    One lesson, with --full each, starts every command as a terminal does. In the others, a
+    check with which a page begins is not run again if the page before it has ended with the
+    same check, which passed there on the same bytes (tools/player/warm.py).
     """
     blocks = [fence for page in pages for fence in player.fences(page)]
     needs_browser = any("browser" in run_options(fence).words for fence in blocks)

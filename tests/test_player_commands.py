@@ -155,6 +155,8 @@ def test_unchanged_project_is_judged_once(
     (tmp_path / "a.py").write_text("a = 2\n")
     judge(1)
     judge(1, only=["x"])
+    monkeypatch.setenv("SECRET_KEY", "which no check reads")
+    judge(1, only=["x"])
     monkeypatch.setenv("NAME", "new")
     judge(1)
     judge(2)
