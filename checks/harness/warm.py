@@ -28,7 +28,8 @@ _WAITING_SCRIPT = PROBES / "warm_interpreter.py"
 # Probes that set Django up and report. What stands ready on systems that do not
 # fork has a reactor as well, which is not for them.
 _PROBES_WITH_DJANGO = frozenset(
-    str(PROBES / f"check_{name}.py") for name in ("layer", "settings", "view")
+    str(PROBES / f"check_{name}.py")
+    for name in ("burst", "command", "layer", "plans", "settings", "view")
 )
 # What a migrated database depends on. A watch trusts these names; a check trusts nothing.
 _SHAPES_DATABASE = re.compile(r"migrations|models|settings|apps\.py|requirements|\.env")
