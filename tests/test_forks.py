@@ -2,16 +2,19 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import pytest
 
 from checks.harness import warm
 from checks.harness.forks import ForkServer, NoAnswer, can_fork
-from course.processes import Process, wait_until
+from checks.harness.warm import ForkedInterpreters
+from course.processes import Process, prints, wait_until
 
 pytestmark = [
     pytest.mark.server,
@@ -191,6 +194,84 @@ def test_new_packages_make_it_stale(tmp_path: Path) -> None:
     assert told(run(server, tmp_path, script, PYTHONPATH=path)) == "True True"
     assert not server.usable
     server.close()
+
+
+@pytest.fixture
+def interpreters() -> Iterator[ForkedInterpreters]:
+    """What starts the programs of a run."""
+    made = ForkedInterpreters()
+    yield made
+    made.close()
+
+
+def typed(
+    interpreters: ForkedInterpreters, folder: Path, script: str, command: str, **plan: str
+) -> Process:
+    """A shell command that runs `python manage.py` as a blueprint's does."""
+    (folder / "manage.py").write_text(script)
+    client = str(warm.PROBES / "forked_program.py")
+    python = shlex.join([sys.executable, "-IS", client, str(interpreters.desk())])
+    argv = ["bash", "-c", command.replace("PYTHON", f"{python} manage.py")]
+    return Process(argv, cwd=folder, env=warm.environment(**plan))
+
+
+FORKED = "import sys; print('django' in sys.modules, flush=True)\n"
+
+
+def test_program_of_a_shell_command_is_forked(
+    interpreters: ForkedInterpreters, tmp_path: Path
+) -> None:
+    """It reads and writes what the shell gave it, and its status goes on to the shell."""
+    script = f"{FORKED}print(input(), sys.argv, file=sys.stderr)\nsys.exit(7)"
+    command = "echo hello | PYTHON one 2>said; echo $?; cat said"
+    process = typed(interpreters, tmp_path, script, command)
+
+    assert told(process).split("\n") == ["True", "7", "hello ['manage.py', 'one']"]
+
+
+def test_signal_to_a_shell_command_reaches_its_program(
+    interpreters: ForkedInterpreters, tmp_path: Path
+) -> None:
+    """It ends by the signal that ended its program, or as that one chooses to."""
+    wait = f"import signal, time\n{FORKED}time.sleep(60)"
+    process = typed(interpreters, tmp_path, wait, "exec PYTHON")
+    assert prints(process, "True", seconds=10)
+    process.ask_to_end()
+    assert process.wait(10) == -signal.SIGTERM
+
+    handler = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
+    process = typed(interpreters, tmp_path, f"import sys\n{handler}{wait}", "exec PYTHON")
+    assert prints(process, "True", seconds=10)
+    process.ask_to_end()
+    assert process.wait(10) == 5
+
+
+def test_program_of_a_shell_command_ends_with_it(
+    interpreters: ForkedInterpreters, tmp_path: Path
+) -> None:
+    """What kills the shell kills the process that was forked for it."""
+    script = f"{FORKED}import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
+    process = typed(interpreters, tmp_path, script, "PYTHON; true")
+    assert wait_until(lambda: process.printed > 1, seconds=10)
+    process.kill()
+
+    assert wait_until(lambda: not _runs(int(process.log().split()[1])), seconds=10)
+
+
+def test_program_sees_only_what_is_installed(
+    interpreters: ForkedInterpreters, tmp_path: Path
+) -> None:
+    """One that sees a single package is forked where nothing else was ever imported."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    (packages / "django").symlink_to(Path(django.__file__).parent)
+    script = "import sys; print(*{'django', 'channels', 'redis'} & sys.modules.keys())\n"
+    script += "import channels"
+    process = typed(interpreters, tmp_path, script, "PYTHON", packages=str(packages))
+
+    log = told(process)
+    assert log.startswith("django\n")
+    assert "No module named 'channels'" in log
 
 
 def _runs(pid: int) -> bool:

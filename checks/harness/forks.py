@@ -62,10 +62,16 @@ class ForkServer:
 
         Raises NoAnswer if there will be none.
         """
+        return self.begin(argv, cwd, env, [stdin, output, output])
+
+    def begin(
+        self, argv: list[str], cwd: Path, env: dict[str, str], descriptors: list[int]
+    ) -> Child:
+        """The same with a descriptor each for standard input, output and error."""
         number = next(self._numbers)
         task = {"number": number, "argv": argv[1:], "cwd": str(cwd), "env": env}
         try:
-            socket.send_fds(self._channel, [json.dumps(task).encode()], [stdin, output])
+            socket.send_fds(self._channel, [json.dumps(task).encode()], descriptors)
         except OSError as error:
             raise NoAnswer(str(error)) from error
         self._wait_for(lambda: number in self._started, START_SECONDS)

@@ -16,21 +16,27 @@ import threading
 from collections.abc import Collection
 from pathlib import Path
 
+from checks.harness.desk import Desk
 from checks.harness.forks import ForkServer, NoAnswer, can_fork
 from checks.harness.project import Project
 from checks.harness.sandbox import Sandbox
-from course import contract
-from course.processes import Process
+from course import contract, scratch
+from course.processes import Child, Process
 
 PROBES = Path(__file__).parent.parent / "probes"
 _WAITING_SCRIPT = PROBES / "warm_interpreter.py"
 # Probes that set Django up and report. What stands ready on systems that do not
 # fork has a reactor as well, which is not for them.
 _PROBES_WITH_DJANGO = frozenset(
-    str(PROBES / f"check_{name}.py") for name in ("layer", "settings", "view")
+    str(PROBES / f"check_{name}.py")
+    for name in ("burst", "command", "layer", "plans", "settings", "view")
 )
 # What a migrated database depends on. A watch trusts these names; a check trusts nothing.
 _SHAPES_DATABASE = re.compile(r"migrations|models|settings|apps\.py|requirements|\.env")
+# What tells which fork server fits: its Python, and the names of all packages that it sees,
+# None for those that the Python has.
+_Sight = tuple[Path, frozenset[str] | None]
+_MOST_SERVERS = 2
 # So many a watch remembers: somebody tries a line of the settings, and takes it back.
 _MOST_DATABASES = 8
 
@@ -63,6 +69,10 @@ class Interpreters:
         project = sandbox.project
         return Process([project.python, *argv], cwd=cwd or project.backend, env=env)
 
+    def desk(self) -> Path | None:
+        """Where the Python programs of shell commands ask for a process (see desk.py)."""
+        return None
+
     def refill(self, sandbox: Sandbox, env: dict[str, str]) -> None:
         """The run is over; this is the environment that its processes had."""
 
@@ -71,12 +81,17 @@ class Interpreters:
 
 
 class ForkedInterpreters(Interpreters):
-    """Forks an interpreter that has imported the libraries, once for all programs."""
+    """Forks an interpreter that has imported the libraries, once for all programs.
+
+    For those that see only what a build has installed there is another one, which sees the
+    same: it has imported nothing else.
+    """
 
     def __init__(self) -> None:
-        self._python: Path | None = None
-        self._server: ForkServer | None = None
+        self._servers: dict[_Sight, ForkServer] = {}  # the last used comes last
         self._lock = threading.Lock()
+        self._desk: Desk | None = None
+        self._folder: Path | None = None
 
     def start(
         self,
@@ -90,32 +105,59 @@ class ForkedInterpreters(Interpreters):
                 return self._forked(sandbox.project, argv, env, cwd)
         return super().start(sandbox, argv, env, cwd)
 
+    def desk(self) -> Path | None:
+        with self._lock:
+            if self._desk is None:
+                self._desk = Desk(self._fork)
+            return self._desk.address
+
+    def _fork(
+        self, argv: list[str], cwd: Path, env: dict[str, str], descriptors: list[int]
+    ) -> Child:
+        if not _imports_the_libraries(argv[1:], env):
+            raise NoAnswer("it is not known to import the libraries")
+        server = self._serving(Path(argv[0]), _packages_in(env))
+        return server.begin(argv, cwd, env, descriptors)
+
     def _forked(
         self, project: Project, argv: list[str], env: dict[str, str], cwd: Path | None
     ) -> Process:
-        server = self._serving(project.python)
+        server = self._serving(project.python, _packages_in(env))
         if _is_awaited(argv) and not server.ready:
             raise NoAnswer("it is still importing")
         command = [str(project.python), *argv]
         return Process(command, cwd=cwd or project.backend, env=env, start=server.start)
 
-    def _serving(self, python: Path) -> ForkServer:
+    def _serving(self, python: Path, packages: Path | None) -> ForkServer:
         """The fork server of that Python; items in other threads may be asking for it too."""
+        seen = python, frozenset(os.listdir(packages)) if packages else None
         with self._lock:
-            if not (self._server and self._server.usable and self._python == python):
-                self._end()
-                env = environment() | {"NUMENEON_WARM": "1"}
-                self._python, self._server = python, ForkServer(python, env)
-            return self._server
+            server = self._servers.pop(seen, None)
+            if not (server and server.usable):
+                if server or len(self._servers) == _MOST_SERVERS:
+                    (server or self._servers.pop(next(iter(self._servers)))).close()
+                server = ForkServer(python, self._environment(packages))
+            self._servers[seen] = server
+            return server
+
+    def _environment(self, packages: Path | None) -> dict[str, str]:
+        """That of a fork server; it outlives the run, so the links it sees are its own."""
+        if packages is None:
+            return environment() | {"NUMENEON_WARM": "1"}
+        self._folder = self._folder or scratch.make(scratch.CHECK)
+        own = self._folder / str(len(os.listdir(self._folder)))
+        shutil.copytree(packages, own, symlinks=True)
+        return environment(packages=str(own)) | {"NUMENEON_WARM": "1"}
 
     def close(self) -> None:
         with self._lock:
-            self._end()
-
-    def _end(self) -> None:
-        if self._server:
-            self._server.close()
-            self._server = None
+            if self._desk:
+                self._desk.close()
+            while self._servers:
+                self._servers.popitem()[1].close()
+            if self._folder:
+                scratch.remove(self._folder)
+            self._desk = self._folder = None
 
 
 class WarmInterpreters(Interpreters):
@@ -137,7 +179,7 @@ class WarmInterpreters(Interpreters):
             return super().start(sandbox, argv, env, cwd)
         if self._backend != sandbox.project.backend:
             self.close()
-        while self._waiting and _imports_the_libraries(argv, env):
+        while self._waiting and _imports_the_libraries(argv, env) and not _packages_in(env):
             process = self._waiting.pop(0)
             if process.exit_code is None:
                 process.say(json.dumps({"argv": argv, "env": env}))
@@ -175,13 +217,22 @@ def _is_awaited(argv: list[str]) -> bool:
 def _imports_the_libraries(
     argv: list[str], env: dict[str, str], more: Collection[str] = ()
 ) -> bool:
-    """Whether this program would import them anyway, from where ours were imported.
+    """Whether this program would import them anyway, in a Python like ours.
 
-    `more` are scripts that do so besides manage.py and daphne.
+    `more` are scripts that do so besides manage.py and the servers.
     """
-    plan = json.loads(env.get("NUMENEON_CHECK", "{}"))
-    known = Path(argv[0]).name == "manage.py" or argv[:2] == ["-m", "daphne"]
-    return (known or argv[0] in more) and "packages" not in plan and not _differs(env)
+    module = argv[:1] == ["-m"]
+    name = "".join(argv[1:2]) if module else Path("".join(argv[:1])).name
+    known = name in {"daphne", "uvicorn"} or (name == "manage.py" and not module)
+    return (known or argv[0] in more) and not _differs(env)
+
+
+def _packages_in(env: dict[str, str]) -> Path | None:
+    """The only folder that a program sees packages in, if there is one (probes/guard)."""
+    packages = json.loads(env.get("NUMENEON_CHECK", "{}")).get("packages")
+    if packages is None or Path(f"{packages}.everything").exists():
+        return None
+    return Path(packages)
 
 
 def _differs(env: dict[str, str]) -> bool:

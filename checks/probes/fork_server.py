@@ -4,8 +4,8 @@ Every program gets a process that no other one has used and that has never seen 
 what it saves is the import of Django, Channels and Twisted, more than half of a start.
 
 It is asked through a socket that keeps messages apart: the descriptors of the new program's
-standard input and output, and {"number", "argv", "cwd", "env"}, where argv is what would have
-followed `python`. We say {"ready"} once all is imported. The new process answers {"started":
+standard input, output and error, and {"number", "argv", "cwd", "env"}, where argv is what would
+have followed `python`. We say {"ready"} once all is imported. The new process answers {"started":
 number, "pid", "stale"}, and when it has ended we say {"ended": pid, "status"}. `stale`: since
 we imported ours, packages have been installed.
 """
@@ -36,7 +36,8 @@ def main():
     task = forked_for()
     if task is None:
         return
-    sitecustomize.end_with_parent()
+    if sitecustomize.holds_the_pipe():  # a shell may have given it another input
+        sitecustomize.end_with_parent()
     if task["stale"]:
         warm_interpreter.start_anew(task["argv"])
     warm_interpreter.become(task["argv"])
@@ -78,7 +79,7 @@ def _serve(channel):
             os.close(descriptor)
         if channel not in ready:
             continue
-        message, descriptors, _, _ = socket.recv_fds(channel, _LARGEST_TASK, 2)
+        message, descriptors, _, _ = socket.recv_fds(channel, _LARGEST_TASK, 3)
         if not message:  # the tool is gone
             return None
         pid = os.fork()
@@ -86,7 +87,7 @@ def _serve(channel):
             for descriptor in children:
                 os.close(descriptor)
             stale = installed != _installed()
-            return _begin(channel, {**json.loads(message), "stale": stale}, *descriptors)
+            return _begin(channel, {**json.loads(message), "stale": stale}, descriptors)
         children[os.pidfd_open(pid)] = pid
         for descriptor in descriptors:
             os.close(descriptor)
@@ -97,13 +98,12 @@ def _say_ended(channel, pid):
     _say(channel, ended=pid, status=os.waitstatus_to_exitcode(status))
 
 
-def _begin(channel, task, stdin, output):
+def _begin(channel, task, descriptors):
     """Be a process of our own, with the descriptors, folder and environment of the task."""
     os.setsid()
-    for wanted, given in ((0, stdin), (1, output), (2, output)):
+    for wanted, given in enumerate(descriptors):
         os.dup2(given, wanted)
-    os.close(stdin)
-    os.close(output)
+        os.close(given)
     os.environ.clear()
     os.environ.update(task["env"])
     os.chdir(task["cwd"])

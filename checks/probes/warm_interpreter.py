@@ -62,6 +62,13 @@ LIBRARIES = [
     "rest_framework.utils.breadcrumbs",
     "rest_framework.utils.formatting",
     "rest_framework_simplejwt.utils",
+    "uvicorn.main",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+    "whitenoise.middleware",
+    "whitenoise.storage",
 ]
 # These install Twisted's reactor, and with it an event loop: one process each.
 _REACTOR = ["daphne.cli", "daphne.server"]

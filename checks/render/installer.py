@@ -84,6 +84,16 @@ class Shelf:
         """What the machine has (see probes/check_distributions), by canonical name."""
         return json.loads((self.folder / "offered.json").read_text("utf-8"))
 
+    def runs(self, script: Path) -> bool:
+        """Whether a script is for the Python that runs the programs of this folder."""
+        folder = Path(self.offered()["python"]).parent
+        if script.parent != folder or not script.is_file():
+            return False
+        with script.open("rb") as file:
+            first = file.readline(300).decode(errors="replace").strip()
+        python = Path(first.removeprefix("#!"))
+        return python.is_file() and python.parent.samefile(folder)
+
     def is_installed(self, name: str) -> bool:
         return self.has_everything or name in _lines(self.folder / "installed.txt")
 
@@ -180,7 +190,8 @@ def _link(shelf: Shelf, distribution: dict[str, Any]) -> None:
             _replace(shelf.packages / compiled.name, compiled)
     for script in map(Path, distribution["scripts"]):
         if (shelf.programs / script.name).is_symlink():  # the installers are files
-            _replace(shelf.programs / script.name, script)
+            own = shelf.programs / "entry-point" if shelf.runs(script) else script
+            _replace(shelf.programs / script.name, own)
 
 
 def _replace(link: Path, target: Path) -> None:

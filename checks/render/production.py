@@ -81,7 +81,13 @@ services:
 """
 # What a process needs of this machine; everything else comes from the blueprint.
 _MACHINE = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "USER")
-_OURS = ("NUMENEON_CHECK", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+_OURS = (
+    "NUMENEON_CHECK",
+    "PYTHONPATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONUNBUFFERED",
+    "PYTHONIOENCODING",
+)
 _COMMAND_SECONDS = patient(60.0)
 _REFUSED = re.compile(r"numeneon-check: refused to start: database '\w+' is (.*), not the")
 # A name that a program could not find: a module's, or a command's.
@@ -144,7 +150,7 @@ class Production:
         self.discarded: list[str] = []
         self._building: Process | None = None
         self.shelf = Shelf(harness.folder / "shelf")
-        write_programs(self.shelf, harness.project.python)
+        write_programs(self.shelf, harness.project.python, harness.interpreters.desk())
         # Render generates a value once and then keeps it, and a person enters it once.
         self._kept = {
             entry["key"]: values.generated()
@@ -265,7 +271,7 @@ class Production:
         """
         _bash()  # without it nothing of a deployment is judged
         argv = [str(self.sandbox.project.backend / "manage.py"), *arguments]
-        env = self.env(**services) | {"PYTHONIOENCODING": "utf-8"}
+        env = self.env(**services)
         process = self.harness.interpreters.start(self.sandbox, argv, env, self.folder)
         self.harness.at_end(process.kill)
         return process
@@ -273,7 +279,7 @@ class Production:
     def program(self, *argv: str, **services: Any) -> Process:
         """Start a Python program of the copy in its backend folder, without a blueprint's
         commands; `services` are what env() is given."""
-        env = self.env(**services) | {"PYTHONIOENCODING": "utf-8"}
+        env = self.env(**services)
         backend = self.sandbox.project.backend
         process = self.harness.interpreters.start(self.sandbox, list(argv), env, backend)
         self.harness.at_end(process.kill)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import checks
+from checks.harness.warm import PROBES
 from checks.render.installer import Shelf
 
 _OURS = Path(checks.__file__).parent.parent
@@ -27,8 +28,10 @@ if [ "$1" = -m ]; then
         venv | virtualenv) shift 2; make_venv "$@"; exit ;;
     esac
 fi
-exec {python} "$@"
+exec {run} "$@"
 """
+# What pip makes of a package's entry point: a Python script in the folder of that Python.
+_ENTRY_POINT = 'exec {run} {scripts}/"${{0##*/}}" "$@"\n'
 _UV = """\
 case "$1" in
     venv) shift; make_venv "$@"; exit ;;
@@ -61,15 +64,19 @@ exit 127
 """
 
 
-def write_programs(shelf: Shelf, python: Path) -> None:
-    """Fill the shelf's folder of programs; `python` is the project's interpreter."""
+def write_programs(shelf: Shelf, python: Path, desk: Path | None) -> None:
+    """Fill the shelf's folder of programs; `python` is the project's interpreter.
+
+    At the `desk` it is asked for a process that is forked (see harness/desk.py).
+    """
     folder = shelf.programs
     folder.mkdir(parents=True)
     words = {"ours": shlex.quote(str(_OURS)), "python": shlex.quote(sys.executable)}
     words = {
         "install": f"{_INSTALL.format(**words)} {shlex.quote(str(shelf.folder))}",
         "programs": shlex.quote(str(folder)),
-        "python": shlex.quote(str(python)),
+        "run": shlex.join(map(str, [python, *_forked_at(desk)])),
+        "scripts": shlex.quote(str(python.parent)),
     }
     for name in ("pip", "pip3"):
         _write(folder / name, f'exec {words["install"]} pip "$@"\n')
@@ -79,7 +86,13 @@ def write_programs(shelf: Shelf, python: Path) -> None:
     for name in ("python", "python3"):
         _write(folder / name, (_VENV + _PYTHON).format(**words))
     _write(folder / "not-installed", _NOT_INSTALLED)
+    _write(folder / "entry-point", _ENTRY_POINT.format(**words))
     _write(folder / "activate", "# PATH leads here already.\n")
+
+
+def _forked_at(desk: Path | None) -> list[str | Path]:
+    """Options and a script for the interpreter, which keep its start short."""
+    return ["-IS", PROBES / "forked_program.py", desk] if desk else []
 
 
 def _write(path: Path, text: str) -> None:

@@ -180,7 +180,7 @@ class Player:
         self._beside: list[Started] = []
         self._variables: dict[str, str] = {}  # what the page has exported
         self._output: list[str] | None = None  # of the last command
-        self._judged: dict[str, bytes] | None = None  # the project that last passed a check
+        self._judged: dict[str, dict[str, bytes]] = {}  # the project that each check passed
         self._pasted: str | None = None  # the window that the last block was pasted into
 
     def play(self) -> Score:
@@ -382,7 +382,7 @@ class Player:
             self._fail(command.line, what + _beside(command.shown, self._output))
         self._compare(command, self._output)
         if command.text in self._checks():
-            self._judged = play_scratch.contents(self.scratch.workspace)
+            self._judged[command.text] = play_scratch.contents(self.scratch.workspace)
 
     def _checks(self) -> list[str]:
         """The commands that judge all items of the page's step, or of its part."""
@@ -508,22 +508,25 @@ class Player:
         if self._windows and (unread := self._windows.unread()):
             self._fail(last, f"a window printed what no block shows: {' | '.join(unread)}")
         if self.page.step and self.page.step.part:
-            self._prove_part(self.page.step, last)
+            self._prove_part(last)
         if self.page.step and self.page.ends_step:
             wrong = play_scratch.unlike(self.page.step, self.scratch.workspace)
             if wrong:
                 what = f"the workspace is not as steps/{self.page.step.slug}"
                 self._fail(last, "\n  ".join([what, *wrong]))
+            self._prove(self._checks()[-1:], last)
 
-    def _prove_part(self, step: Step, line: int) -> None:
-        """A project is whole after each part: it loads, and the part's items pass.
-
-        They have passed already if the page had them checked after its last edit.
-        """
+    def _prove_part(self, line: int) -> None:
+        """A project is whole after each part: it loads, and the part's items pass."""
         check = Command("python manage.py check", (ELLIPSIS,), line)
         self._command(check, self.scratch.workspace / "backend", fails=False)
-        if self._judged != play_scratch.contents(self.scratch.workspace):
-            judge = Command(self._checks()[0], (ELLIPSIS,), line)
+        self._prove(self._checks(), line)
+
+    def _prove(self, checks: Sequence[str], line: int) -> None:
+        """One of these passed after the page's last edit, or the first of them passes now."""
+        now = play_scratch.contents(self.scratch.workspace)
+        if not any(self._judged.get(check) == now for check in checks):
+            judge = Command(checks[0], (ELLIPSIS,), line)
             self._command(judge, self.scratch.root, fails=False)
 
 

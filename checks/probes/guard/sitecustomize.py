@@ -265,7 +265,7 @@ def _ask_throttles(view, request):
         throttle.allow_request(request, view)
 
 
-def _holds_the_pipe():
+def holds_the_pipe():
     """Programs that the project starts inherit our folder, but seldom the tool's pipe."""
     try:
         return str(os.fstat(0).st_ino) == os.environ.get("NUMENEON_PIPE")
@@ -294,5 +294,5 @@ if _plan() is not None:
     _say_who_ends()
     _say_where_on_request()
     sys.meta_path.insert(0, _UnthrottledViews())
-    if _holds_the_pipe() and "NUMENEON_WARM" not in os.environ:
+    if holds_the_pipe() and "NUMENEON_WARM" not in os.environ:
         end_with_parent()
