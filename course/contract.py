@@ -104,8 +104,9 @@ FRAMES = _by_kind(
     Frame(
         ERROR,
         {"message": ()},
-        "When the client sends something that is not JSON in a text frame, or, in the end, "
-        "no command. The socket stays open, unless that happens again and again.",
+        "When the client sends something that is not JSON in a text frame or, later in part "
+        "two, JSON that is not a command. The socket stays open, unless that happens again and "
+        "again.",
     ),
     Frame(
         PONG,
@@ -140,7 +141,8 @@ CLOSE_CODES: dict[int, str] = {
     NOT_AUTHENTICATED: "not authenticated: no token, an invalid one, or one that has expired",
     NOT_ALLOWED: "not allowed: the token that should renew the session is somebody else's",
     TOO_LATE: "too late: the ticket is unknown, was used or has expired; no token came in time; "
-    "or the client does not read what it is sent. It requests another ticket, and tries again",
+    "or the client does not read what it is sent. The client requests another ticket, and tries "
+    "again",
     TOO_MANY: "too many: frames in a minute, or open sockets of this user",
     TRY_AGAIN_LATER: "try again later, and resume: the database failed (part two)",
 }

@@ -113,7 +113,7 @@
     explain(told, blocker) {
       const parts = [];
       if (told.status === "environment") {
-        parts.push(make("p", "checklist-title", "Not your fault, but in the way"));
+        parts.push(make("p", "checklist-title", "Could not be checked here, which is not a mistake of yours"));
       }
       if (told.status === "failed" || told.status === "environment") {
         const failure = make("div", "checklist-failure");
@@ -121,7 +121,7 @@
         failure.append(this.finding(told));
         parts.push(failure);
       }
-      if (told.status === "blocked") parts.push(make("p", "", `Judged once this holds: ${blocker}`));
+      if (told.status === "blocked") parts.push(make("p", "", `Checked once this item passes: ${blocker}`));
       if (told.status === "manual" && told.message) parts.push(make("p", "", told.message));
       if (told.remark) parts.push(make("p", "", `Remark: ${told.remark}`));
       this.found.replaceChildren(...parts);
@@ -201,7 +201,7 @@
       this.remember();
       if (connected) this.expect();
       else put(this.words, `Your ticks stay in this browser. With ${COMMAND} running, the ` +
-        "page is ticked by the checks.");
+        "checks tick this page.");
     }
 
     /** Restore the ticks of a person, and keep those to come. */

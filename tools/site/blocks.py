@@ -309,7 +309,7 @@ def _answer(item: Item) -> str:
     named = f"<code>{html.escape(symbol)}</code> in " if symbol else ""
     anchor = html.escape(item.docs.partition("#")[2], quote=True)
     code = f"The code: {named}<code>{html.escape(path)}</code>"
-    if anchor == "check":  # no section of the page explains it
+    if anchor in ("check", "live"):  # no section of the page explains it
         return f"{code}."
     return f'{code}, <a href="#{anchor}">explained here</a>.'
 
