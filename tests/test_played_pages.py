@@ -285,6 +285,18 @@ def test_shell_is_typed_into(tmp_path: Path) -> None:
         played(EDIT + block.format(43), tmp_path / "b")
 
 
+def test_shell_may_stay_open(tmp_path: Path) -> None:
+    """What one block defines is there for a `same` one, and for no other."""
+    first = "```console\n$ cd backend\n```\n```pycon\n>>> def answer(): return known\n```\n"
+    second = "```pycon\n>>> known = 42\n>>> answer()\n42\n```\n"
+
+    assert played(f"{EDIT}{first}@run same\n{second}", tmp_path / "a").played == 3
+    with pytest.raises(NotAsShown, match="NameError"):
+        played(EDIT + first + second, tmp_path / "b")
+    with pytest.raises(NotAsShown, match="no shell yet"):
+        played(f"{EDIT}@run same\n{second}", tmp_path / "c")
+
+
 def test_exported_variables_stay_until_they_are_unset(tmp_path: Path) -> None:
     """For every command that comes later on the page."""
     say = "$ python -c \"import os; print(os.environ.get('GREETING'))\"\n{}\n"

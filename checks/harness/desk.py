@@ -25,11 +25,16 @@ class Desk:
     """Where probes/forked_program.py asks for a process; that one ends with who has asked."""
 
     def __init__(self, fork: Fork) -> None:
+        """Raises OSError where no such socket can be made: its path may be too long."""
         self._fork = fork
         self._folder = scratch.make(scratch.CHECK)
         self.address = self._folder / "desk"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._socket.bind(str(self.address))
+        try:
+            self._socket.bind(str(self.address))
+        except OSError:
+            scratch.remove(self._folder)
+            raise
         self._socket.listen()
         threading.Thread(target=self._serve, daemon=True).start()
 

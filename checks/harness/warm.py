@@ -108,7 +108,10 @@ class ForkedInterpreters(Interpreters):
     def desk(self) -> Path | None:
         with self._lock:
             if self._desk is None:
-                self._desk = Desk(self._fork)
+                try:
+                    self._desk = Desk(self._fork)
+                except OSError:  # then each program imports the libraries itself
+                    return None
             return self._desk.address
 
     def _fork(

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import course
 from course import ROOT, Step
 from course.outline import page_of
-from course.processes import listening, wait_until
+from course.processes import Process, listening, wait_until
 from tools.player import scratch as play_scratch
 from tools.player.browser import NoBrowser, Windows, chromium
 from tools.player.edits import Edits
@@ -48,12 +48,8 @@ LOG_SECONDS = 60.0
 STOP_SECONDS = 10.0
 PROMPT = "$ "
 _KEPT_LINES = 40
-# A block with `>>>` is what doctest compares, line by line; it prints what differs.
-# It ends at the first line that differs: those after it mostly follow from that one.
-_DOCTEST = (
-    "import doctest; found = doctest.testfile('{}', module_relative=False, "
-    "optionflags=doctest.ELLIPSIS | doctest.FAIL_FAST); raise SystemExit(bool(found.failed))"
-)
+# What typist.py prints at the end of each block, with how it went.
+_TYPED = "-- typed: "
 
 
 class NotAsShown(Exception):
@@ -178,6 +174,7 @@ class Player:
         self._folder = scratch.workspace if page.step else scratch.root
         self._servers: dict[int, Started] = {}  # by their ports, the last one started last
         self._beside: list[Started] = []
+        self._shell: Process | None = None  # the last one that was typed into
         self._variables: dict[str, str] = {}  # what the page has exported
         self._output: list[str] | None = None  # of the last command
         self._judged: dict[str, dict[str, bytes]] = {}  # the project that each check passed
@@ -204,6 +201,7 @@ class Player:
         with contextlib.ExitStack() as stack:  # goes on where one of them fails
             for helper in self._beside:
                 stack.callback(helper.kill)
+            stack.callback(self._leave_shell)
             if self._windows:
                 stack.callback(self._windows.close)
             for _ in self._servers:
@@ -256,7 +254,7 @@ class Player:
             self._save(fence, how)
             self.score.played += 1
         elif fence.language == "pycon":
-            self._type_in_shell(fence)
+            self._type_in_shell(fence, how)
             self.score.played += 1
         elif fence.language in {"js", "form"} and "browser" in how.words:
             self._use_window(fence, how)
@@ -337,13 +335,39 @@ class Player:
                 fails = "fails" in how.words and command is found[-1]
                 self._command(command, self._where(how), fails=fails)
 
-    def _type_in_shell(self, fence: Fence) -> None:
-        """Type a block into `manage.py shell`, one shell for each block, and compare."""
+    def _type_in_shell(self, fence: Fence, how: RunOptions) -> None:
+        """Type a block into `manage.py shell`, a new one or the one before, and compare."""
+        if "same" not in how.words:
+            self._leave_shell()
+            self._shell = self.scratch.shell(self._folder, self._variables)
+        elif self._shell is None:
+            self._fail(fence.line, "there is no shell yet that could be the same")
+        shell = self._shell
+        assert shell
+        before = shell.printed
         session = self.scratch.root / "session.txt"
         typed = "\n".join([*fence.lines, ""])
         session.write_text(self.scratch.rewritten(typed), "utf-8")
-        text = f'python manage.py shell --no-imports -c "{_DOCTEST.format(session.as_posix())}"'
-        self._command(Command(text, (), fence.line), self._folder, fails=False)
+        shell.say(session.as_posix())
+
+        def verdict() -> str:
+            lines = shell.log_since(before).splitlines()
+            said = [line for line in lines if line.startswith(_TYPED)]
+            return said[-1].removeprefix(_TYPED) if said else ""
+
+        wait_until(
+            lambda: bool(verdict()),
+            seconds=COMMAND_SECONDS,
+            alive=lambda: shell.exit_code is None,
+        )
+        if verdict() != "as shown":
+            what = "the shell does not print what the page shows"
+            self._fail(fence.line, what + _beside(fence.lines, self.scratch.said(shell)))
+
+    def _leave_shell(self) -> None:
+        shell, self._shell = self._shell, None
+        if shell:
+            shell.kill()
 
     def _where(self, how: RunOptions) -> Path:
         return self.scratch.root if "root" in how.words else self._folder

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from course import ROOT, Step, contract
 from course.files import OWN_FILES, copy_tree, files_of
-from course.processes import free_port
+from course.processes import Process, free_port
 from tools.player.matching import as_shown, rewritten
 from tools.player.warm import Cold, Started
 from tools.site import differences
 
 PACKAGES = ("checks", "course", "tools", "workshop")
 FOLDERS = ("docs", "steps", "final")
+TYPIST = Path(__file__).with_name("typist.py").as_posix()
 FILES = ("tutorial.py", "mkdocs.yml", "requirements.in", "requirements.txt")
 # What our own pytest, or CI, may hold that a learner's terminal does not.
 OURS = {
@@ -68,6 +69,13 @@ class Scratch:
         """Start a command of a page; it ends when we do, however we end."""
         env = environment() | dict(variables or {})
         return self.commands.start(self._argv(command), folder, env, self.root)
+
+    def shell(self, folder: Path, variables: Mapping[str, str]) -> Process:
+        """Start `manage.py shell`: it types what say() names, and ends when we do."""
+        command = (
+            f"""python manage.py shell --no-imports -c "exec(open('{TYPIST}').read())" """
+        )
+        return Process(self._argv(command), cwd=folder, env=environment() | dict(variables))
 
     def _argv(self, command: str) -> list[str]:
         """What is run for a command: as in a terminal with the environment switched on."""

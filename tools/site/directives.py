@@ -60,6 +60,7 @@ MARKS = {
     "beside",
     "stop",
     "fails",
+    "same",
     "skip",
     "workspace",
     "root",

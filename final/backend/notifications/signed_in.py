@@ -19,7 +19,7 @@ still_here = database_sync_to_async(connections.still_here)
 
 
 class SignedInConsumer(LimitedConsumer):
-    """Knows by which claims its user is signed in; subclasses have a method welcome()."""
+    """Knows the claims that its user signed in with; subclasses have a method welcome()."""
 
     claims = None
     clock = None

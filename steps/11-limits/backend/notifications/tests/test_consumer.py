@@ -117,3 +117,17 @@ async def test_closed_socket_has_left_its_group(alice):
         assert get_channel_layer().groups[group]
 
     assert not get_channel_layer().groups.get(group)
+
+
+async def test_failed_consumer_leaves_its_group(alice):
+    """An exception ends the consumer, and its socket is still cleaned up."""
+    layer, group = get_channel_layer(), f"user_{alice.pk}"
+    socket = socket_for(alice)
+    await socket.connect()
+    await socket.receive_json_from()
+    await layer.group_send(group, {"type": "no.such.method"})
+
+    with pytest.raises(ValueError, match="No handler for message type"):
+        await socket.wait()
+
+    assert not layer.groups.get(group)
