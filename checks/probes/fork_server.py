@@ -43,12 +43,13 @@ def main():
     warm_interpreter.become(task["argv"])
 
 
-def forked_for(more=()):
-    """Import the libraries, and `more` of them, then fork for each request: the task in the
-    process that has to do it, None at our end."""
+def forked_for(more=(), without=None):
+    """Import the libraries, `more` of them and none of the package `without`, then fork for each
+    request: the task in the process that has to do it, None at our end."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
-    warm_interpreter.import_all([*warm_interpreter.LIBRARIES, *_TWISTED, *more])
+    names = [*warm_interpreter.LIBRARIES, *_TWISTED, *more]
+    warm_interpreter.import_all(name for name in names if name.partition(".")[0] != without)
     warm_interpreter.compile_patterns()
     if not _can_fork():
         return None

@@ -17,9 +17,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 _PROBES = Path(__file__).resolve().parents[2] / "checks" / "probes"
-# What pages start besides manage.py, and what their clients are made of. Not uvicorn: it
-# imports anyio, which has a plugin that pytest wants to import itself.
+# What pages start besides manage.py, and what their clients are made of.
 _MORE = ["doctest", "pytest", "websockets.sync.client"]
+# It imports anyio, which has a plugin that pytest wants to import itself.
+_NOT_BEFORE_PYTEST = "uvicorn"
 _PR_SET_PDEATHSIG = 1  # of prctl(2): which signal comes when the parent has ended
 # The status of a server whose files have changed (django.utils.autoreload).
 _CHANGED = 3
@@ -29,7 +30,7 @@ def main() -> None:
     prctl = ctypes.CDLL(None).prctl
     sys.path[:0] = added = [str(_PROBES), str(_PROBES / "guard")]
     server, interpreter = map(importlib.import_module, ("fork_server", "warm_interpreter"))
-    task = server.forked_for(_MORE)
+    task = server.forked_for(_MORE, without=_NOT_BEFORE_PYTEST)
     if task is None:
         return
     del sys.path[: len(added)]
