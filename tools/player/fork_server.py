@@ -6,12 +6,15 @@ learner's terminal: without the guard of a check, and end with us because the sy
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import importlib
+import json
 import os
 import runpy
 import signal
 import sys
+import time
 import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +27,9 @@ _NOT_BEFORE_PYTEST = "uvicorn"
 _PR_SET_PDEATHSIG = 1  # of prctl(2): which signal comes when the parent has ended
 # The status of a server whose files have changed (django.utils.autoreload).
 _CHANGED = 3
+# How long the second process goes on after a Ctrl-C: as Popen.wait() lets it. Seconds.
+_LAST_MOMENT = 0.25
+_MOST_BYTES = 65_536  # what fits into a pipe
 
 
 def main() -> None:
@@ -66,17 +72,25 @@ def _run(argv: Sequence[str]) -> None:
 
 def _reload(prctl: Callable[[int, int], object]) -> None:
     """Be the first process of Django's autoreloader, which starts a second one, again after
-    each change. Returns in the second one. Django's own would load the project as well."""
+    each change. Returns in the second one.
+
+    Django's own would load the project as well, and hand on the variables that its settings
+    have set: here each second process hands them on to the next.
+    """
+    set_by_settings, writing = os.pipe()
     while pid := os.fork():
         try:
             _, status = os.waitpid(pid, 0)
         except KeyboardInterrupt:
+            time.sleep(_LAST_MOMENT)
             os.kill(pid, signal.SIGKILL)
             sys.exit()
         if (code := os.waitstatus_to_exitcode(status)) != _CHANGED:
             sys.exit(code)
+        os.environ |= json.loads(os.read(set_by_settings, _MOST_BYTES))
     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.environ["RUN_MAIN"] = "true"
+    atexit.register(lambda: os.write(writing, json.dumps(dict(os.environ)).encode()))
 
 
 if __name__ == "__main__":

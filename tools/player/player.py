@@ -16,6 +16,7 @@ import itertools
 import json
 import shlex
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import course
 from course import ROOT, Step
+from course.deadline import patient
 from course.outline import page_of
 from course.processes import Process, listening, wait_until
 from tools.player import scratch as play_scratch
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 COMMAND_SECONDS = 600.0
 SERVER_SECONDS = 120.0
 LOG_SECONDS = 60.0
+# How long a person takes from a shell to the terminal of a server, at least: a socket that the
+# shell has closed is forgotten meanwhile.
+_HAND_SECONDS = 0.5
 # How long a server may take to end by itself.
 STOP_SECONDS = 10.0
 PROMPT = "$ "
@@ -455,6 +460,8 @@ class Player:
     def _stop(self) -> None:
         """End the server that was started last as Ctrl-C does, and by force if it stays."""
         _, server = self._servers.popitem()
+        if self._shell:
+            time.sleep(patient(_HAND_SECONDS))
         server.ask_to_end()
         try:
             server.wait(STOP_SECONDS)
