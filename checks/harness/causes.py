@@ -230,6 +230,13 @@ def _other_name(log: str, project: Project, importing: Place | None) -> Cause | 
     if error is None or not (path := Path(error["file"])).is_relative_to(project.root):
         return None
     found, wanted, file = error["words"], error["name"], project.relative(path)
+    if not read(path).strip() and path.name == "__init__.py":
+        module = f"{project.relative(path.parent)}/{wanted}.py"
+        return Cause(
+            f"{found}; there is no {module}",
+            importing or Place(file),
+            f"give that folder a module {wanted}.py, or take the name out of the import",
+        )
     if not read(path).strip():
         return Cause(
             f"{found}; {file} is empty", Place(file), "save that file in your editor"
