@@ -230,6 +230,8 @@ def _other_name(log: str, project: Project, importing: Place | None) -> Cause | 
     if error is None or not (path := Path(error["file"])).is_relative_to(project.root):
         return None
     found, wanted, file = error["words"], error["name"], project.relative(path)
+    if not read(path).strip() and path.name == "__init__.py":
+        return _beside(path, wanted, found, project, importing)
     if not read(path).strip():
         return Cause(
             f"{found}; {file} is empty", Place(file), "save that file in your editor"
@@ -244,6 +246,25 @@ def _other_name(log: str, project: Project, importing: Place | None) -> Cause | 
         place,
         f"use one name: rename it to {wanted}, or import {alike[0]}"
         + (f" in {importing.file}:{importing.line}" if importing else ""),
+    )
+
+
+def _beside(
+    init: Path, wanted: str, found: str, project: Project, importing: Place | None
+) -> Cause:
+    """A name that an empty `__init__.py` does not have: a module of its package may."""
+    for path in sorted(init.parent.glob("*.py")):
+        if node := dict(definitions(parsed(path))).get(wanted):
+            place = Place(project.relative(path), node.lineno, wanted)
+            return Cause(
+                f"{found}; {place.file}:{place.line} defines {wanted}",
+                importing or place,
+                f"name the module in the import: {init.parent.name}.{path.stem}",
+            )
+    return Cause(
+        f"{found}; there is no {project.relative(init.parent)}/{wanted}.py",
+        importing or Place(project.relative(init)),
+        f"give that folder a module {wanted}.py, or take the name out of the import",
     )
 
 

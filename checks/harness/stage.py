@@ -47,17 +47,29 @@ def stage_of(harness: Harness) -> Stage:
     return harness.once("stage", lambda: stage_with(harness, name))
 
 
+def whole_stage_of(harness: Harness) -> Stage:
+    """The same with the project's own ASGI application, whatever it has around its consumer."""
+    name = "the project's ASGI application under Daphne"
+    return harness.once("whole stage", lambda: stage_with(harness, name, whole=True))
+
+
 def stage_with(
-    harness: Harness, name: str, *, argv: list[str] | None = None, **plan: Any
+    harness: Harness,
+    name: str,
+    *,
+    argv: list[str] | None = None,
+    whole: bool = False,
+    **plan: Any,
 ) -> Stage:
     """Another such server, its environment made by that plan (see Harness.env).
 
-    `argv` starts another server than Daphne.
+    `argv` starts another server than Daphne; `whole` takes the project's ASGI application.
     """
     argv = argv or _DAPHNE
     variables = {
         "DJANGO_SETTINGS_MODULE": harness.project.settings_module,
         "NUMENEON_CHECK_PATH": SOCKET_PATH,
+        **({"NUMENEON_CHECK_WHOLE": "1"} if whole else {}),
         **plan.pop("variables", {}),
     }
     env = harness.env(middleware=_MIDDLEWARE, variables=variables, **plan)

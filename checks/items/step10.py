@@ -50,6 +50,8 @@ from course.deadline import Deadline, at_most, patient, waiting_for
 # Signs that a subprotocol may have (RFC 9110, token), and those of hexadecimal numbers.
 _SENDABLE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F-]+")
+# What a ticket begins and ends with, up to a sign that may separate parts.
+_FIRST_PART, _LAST_PART = re.compile(r"^[^\W_]*"), re.compile(r"[^\W_]*$")
 # So many tickets are compared, and so many random bits are enough: uuid4() has 122.
 _SAMPLE, _BITS = 12, 120
 # How old a ticket is that still has to work, and one that must not. Seconds.
@@ -201,21 +203,41 @@ def processes_share_tickets(harness: Harness) -> None:
 @item("tickets.once", needs=["tickets.opens"])
 def ticket_is_good_once(harness: Harness) -> None:
     """A ticket opens one socket: offered again, it is refused, as one that was never issued is."""
-    alice = _alice(harness)
-    for server in pair(harness):
+    alice, servers = _alice(harness), pair(harness)
+    for server in servers:
         ticket = ticket_for(server, alice)
         with greeted(server, ticket, alice):
             _expect_end(harness, server, ticket, "a ticket whose socket is open")
         _expect_end(harness, server, ticket, "a ticket whose socket was closed")
         _expect_end(harness, server, ticket[::-1], "a ticket that was never issued")
+    bob = signed_up(harness, servers[0], "bob")
+    for mixed in _mixed(ticket_for(servers[0], alice), ticket_for(servers[0], bob)):
+        what = f"a ticket made of parts of alice's and bob's ({alice.id} and {bob.id})"
+        todo = "let the store say whose a ticket is, or sign it: a client can change what it sends"
+        _expect_end(harness, servers[0], mixed, what, todo)
 
 
-def _expect_end(harness: Harness, server: Server, ticket: str, what: str) -> None:
+def _mixed(one: str, other: str) -> Iterator[str]:
+    """Each ticket with the first or the last part of the other: it may say whose they are."""
+    for part in (_FIRST_PART, _LAST_PART):
+        for ticket, giver in ((one, other), (other, one)):
+            [given] = part.findall(giver)[:1]
+            if (mixed := part.sub(given, ticket, count=1)) not in (one, other):
+                yield mixed
+
+
+def _expect_end(
+    harness: Harness,
+    server: Server,
+    ticket: str,
+    what: str,
+    todo: str = "delete the ticket when it is redeemed",
+) -> None:
     expect_refusal(
         offer(server, ticket),
         f"{server.name}: with {what}",
         look_at=_middleware(harness),
-        todo="delete the ticket when it is redeemed",
+        todo=todo,
     )
 
 
@@ -561,6 +583,7 @@ _STRANGERS = {
     "https://app.example@evil.example": "a name behind a user",
     "https://app-example": "another sign in place of a dot",
     "http://127.0.0.1:8099": "this machine, another port",
+    "https://127.0.0.1:8000": "this machine, another scheme",
     "null": "no site: a sandboxed frame, or a file",
 }
 
@@ -630,11 +653,15 @@ def programs_connect_by_header(harness: Harness) -> None:
                 todo="let a handshake without Origin pass the origin check, and read the header "
                 "in the middleware",
             )
-        for token in ("not-a-token", alice.refresh):
+        for what, token in (
+            ("no token", "not-a-token"),
+            ("a refresh token", alice.refresh),
+        ):
             expect_refusal(
                 server.socket(token, way="header", origin=None),
-                f"{server.name}: with a token in that header that is not an access token",
+                f"{server.name}: with {what} in that header",
                 look_at=_middleware(harness),
+                todo="verify it as your views do: JWTAuthentication().get_validated_token()",
             )
 
 
@@ -654,7 +681,7 @@ def production_allows_its_own_page(harness: Harness) -> None:
             "sees plain HTTP",
         )
     strangers = ("evil.onrender.com", f"{HOSTNAME}.evil.example", f"evil-{HOSTNAME}")
-    for origin in (f"https://{name}" for name in strangers):
+    for origin in (f"http://{HOSTNAME}", *(f"https://{name}" for name in strangers)):
         with server.socket(None, origin=origin) as socket:
             pass
         if socket.refused not in (403, 404):

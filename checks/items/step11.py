@@ -18,7 +18,7 @@ from checks.harness.memory import resident
 from checks.harness.people import Person, altered, forged, signed_up
 from checks.harness.reader import position_in
 from checks.harness.servers import LOCAL, Server, need, runserver
-from checks.harness.stage import Stage, people, stage_of, stage_with
+from checks.harness.stage import Stage, people, stage_with, whole_stage_of
 from checks.items import Checklist
 from checks.items.step04 import done, write
 from checks.items.step09 import missed_since, on_postgres
@@ -43,9 +43,9 @@ from course.deadline import patient
 checklist = Checklist(
     __name__,
     prefetch=[
-        lambda harness: stage_of(harness),
+        lambda harness: whole_stage_of(harness),
         lambda harness: harness.database(),
-        lambda harness: people(stage_of(harness), "alice", "bob"),
+        lambda harness: people(whole_stage_of(harness), "alice", "bob"),
     ],
 )
 item = checklist.item
@@ -57,9 +57,13 @@ _LIFE, _GRACE = round(patient(2)), patient(2)
 _NEWS = patient(4)
 # How long a client may be silent before it has said who it is: settings may say less.
 _SILENT = patient(9)
+# How often one that talks all the same says something: ten bad frames would end it, too.
+_BETWEEN, _AT_ONCE = 0.6, patient(0.5)
 _FRAME = 65_536
 # What anybody may send in a minute, and what nobody may.
 _FEW, _FLOOD = 100, 1_000
+# How long others may wait meanwhile. Seconds.
+_PROMPT, _MEANWHILE = patient(2), 0.2
 _FEWEST_SOCKETS, _MOST_SOCKETS = 3, 20
 # What a client that does not read is sent: so many frames of that size. And by how much the
 # server may grow meanwhile, and how long it may take to give the client up. Bytes, seconds.
@@ -83,6 +87,7 @@ def _pair(harness: Harness) -> tuple[Stage, Stage]:
     def start(name: str) -> Stage:
         url = harness.redis().url
         plan: dict[str, Any] = {"layer": "project", "variables": {"REDIS_URL": url}}
+        plan["whole"] = True
         return harness.once(
             f"stage {name}", lambda: stage_with(harness, f"server {name}", **plan)
         )
@@ -94,8 +99,10 @@ def _under_uvicorn(harness: Harness) -> Stage:
     """The same code on the other server, which waits in send() for a client that does not read."""
     argv = ["-m", "uvicorn", "--host", LOCAL, "--port", "{port}", "--lifespan", "off"]
     argv.append("composed_asgi:application")
-    name = "the project's WebSocket code under uvicorn"
-    return harness.once("stage under uvicorn", lambda: stage_with(harness, name, argv=argv))
+    name = "the project's ASGI application under uvicorn"
+    return harness.once(
+        "stage under uvicorn", lambda: stage_with(harness, name, argv=argv, whole=True)
+    )
 
 
 # Sockets of somebody
@@ -135,7 +142,13 @@ def _is_alive(socket: Socket, patience: float = patient(5)) -> bool:
 
 
 def _expect_code(
-    stage: Stage, socket: Socket, code: int, when: str, *, within: float = patient(5)
+    stage: Stage,
+    socket: Socket,
+    code: int,
+    when: str,
+    *,
+    within: float = patient(5),
+    todo: str = "",
 ) -> None:
     """The socket is closed with that code, in that time."""
     if socket.until_closed(within) != code:
@@ -144,6 +157,7 @@ def _expect_code(
             expected=f"closed with {code}",
             part="consumer",
             socket=socket,
+            todo=todo,
         )
 
 
@@ -160,16 +174,16 @@ def _expect_alive(stage: Stage, socket: Socket, when: str) -> None:
 # A session that ends
 
 
-def _short(stage: Stage, person: Person) -> str | None:
-    """That person's access token as it would be shortly before its end."""
+def _short(stage: Stage, person: Person, life: int = _LIFE) -> str | None:
+    """That person's access token as it would be that many seconds before its end."""
     facts = stage.harness.facts_of(stage.server.process) or {}
-    return forged(person, facts, exp=int(time.time()) + _LIFE)
+    return forged(person, facts, exp=int(time.time()) + life)
 
 
 @item("session.expires", close_codes=[NOT_AUTHENTICATED])
 def socket_ends_with_its_token(harness: Harness) -> str | None:
     """When its access token expires, a socket is closed with 4401, however it was opened."""
-    stage = stage_of(harness)
+    stage = whole_stage_of(harness)
     [alice] = people(stage, "alice")
     with _opened(stage, alice, alice.access) as other:
         if (token := _short(stage, alice)) is None:
@@ -193,7 +207,7 @@ def socket_ends_with_its_token(harness: Harness) -> str | None:
 @item("session.refused", close_codes=[NOT_AUTHENTICATED])
 def bad_token_is_refused(harness: Harness) -> None:
     """A client that connects with a token that is not valid is told so: 4401."""
-    stage = stage_of(harness)
+    stage = whole_stage_of(harness)
     [alice] = people(stage, "alice")
     stage.greeted(alice).close()
     with stage.open(altered(alice.access)) as socket:
@@ -205,26 +219,42 @@ def bad_token_is_refused(harness: Harness) -> None:
 
 @item("session.renewed", needs=["session.expires"], events=[AUTHENTICATED])
 def session_is_renewed(harness: Harness) -> str | None:
-    """A new token in a frame of the type `auth` keeps a socket open beyond the first one's end."""
-    stage = stage_of(harness)
+    """A new token in a frame of the type `auth` keeps a socket open until this one expires."""
+    stage = whole_stage_of(harness)
     [alice] = people(stage, "alice")
-    if (token := _short(stage, alice)) is None:
+    stage.greeted(alice).close()
+    first, second = _short(stage, alice), _short(stage, alice, 2 * _LIFE)
+    if first is None or second is None:
         return "not judged: the tokens are signed with a key that only the project has"
-    with _opened(stage, alice, token) as socket:
+    with _opened(stage, alice, first) as longer, _opened(stage, alice, first) as shorter:
         end = time.monotonic() + _LIFE + 0.5
-        socket.send({"type": AUTH, "token": alice.access})
-        answer = socket.event(AUTHENTICATED, patient(5)) or {}
-        left = answer.get("expires_in")
-        if not isinstance(left, int) or left <= _LIFE:
-            raise stage.news(
-                f"a new token was sent: {socket}",
-                expected=f'{{"type": "{AUTHENTICATED}", "expires_in": SECONDS}}',
-                part="consumer",
-                socket=socket,
-            )
-        socket.until_closed(max(0.0, end - time.monotonic()))
-        _expect_alive(stage, socket, "after the end of the first token")
+        _renew(stage, longer, alice.access)
+        _renew(stage, shorter, second)
+        longer.until_closed(max(0.0, end - time.monotonic()))
+        _expect_alive(stage, longer, "after the end of the first token")
+        _expect_code(
+            stage,
+            shorter,
+            NOT_AUTHENTICATED,
+            f"a socket was renewed with a token {2 * _LIFE} s before its end",
+            within=_LIFE + _GRACE,
+            todo="the session ends when the new token does: go by its exp",
+        )
     return None
+
+
+def _renew(stage: Stage, socket: Socket, token: str) -> None:
+    """Send a new token, which is answered with the time that is left."""
+    socket.send({"type": AUTH, "token": token})
+    answer = socket.event(AUTHENTICATED, patient(5)) or {}
+    left = answer.get("expires_in")
+    if not isinstance(left, int) or left <= 0:
+        raise stage.news(
+            f"a new token was sent: {socket}",
+            expected=f'{{"type": "{AUTHENTICATED}", "expires_in": SECONDS}}',
+            part="consumer",
+            socket=socket,
+        )
 
 
 @item("session.page", needs=["session.renewed"], prefetch=[runserver])
@@ -254,10 +284,11 @@ def page_renews_its_session(harness: Harness) -> None:
 )
 def user_stays_the_same(harness: Harness) -> None:
     """A token of another user closes the socket with 4403, one that is not valid with 4401."""
-    stage = stage_of(harness)
+    stage = whole_stage_of(harness)
     alice, bob = people(stage, "alice", "bob")
     cases = [(bob.access, NOT_ALLOWED, "bob's token")]
     cases += [(altered(alice.access), NOT_AUTHENTICATED, "a token that is not valid")]
+    cases += [(alice.refresh, NOT_AUTHENTICATED, "a refresh token, which lasts for a day")]
     for token, code, what in cases:
         with stage.greeted(alice) as socket:
             socket.send({"type": AUTH, "token": token})
@@ -267,7 +298,7 @@ def user_stays_the_same(harness: Harness) -> None:
 @item("session.first-frame", needs=["session.expires"])
 def first_frame_may_sign_in(harness: Harness) -> None:
     """A client without credentials signs in with its first frame, and gets nothing before."""
-    stage = stage_of(harness)
+    stage = whole_stage_of(harness)
     alice, bob = people(stage, "alice", "bob")
     with stage.open(None) as socket:
         socket.send({"type": PING})
@@ -310,20 +341,38 @@ def _greeted_later(stage: Stage, person: Person, socket: Socket) -> None:
 @item("session.too-slow", needs=["session.first-frame"], close_codes=[TOO_LATE])
 def silent_clients_are_closed(harness: Harness) -> None:
     """A client that does not say who it is gets 4408; however many do that, others are served."""
-    stage = stage_of(harness)
+    stage = whole_stage_of(harness)
     [alice] = people(stage, "alice")
     with ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(_half_a_handshake(stage.server))
+        talking = stack.enter_context(stage.open(None))
         silent = [stack.enter_context(stage.open(None)) for _ in range(20)]
         began = time.monotonic()
         with stage.greeted(alice) as socket:
             _expect_alive(stage, socket, "while forty others say nothing")
+        _expect_end_of_talk(stage, talking, silent[0], began + _SILENT)
         for socket in silent:
             left = _SILENT - (time.monotonic() - began)
             _expect_code(
                 stage, socket, TOO_LATE, "no token was sent", within=max(0.5, left)
             )
+
+
+def _expect_end_of_talk(stage: Stage, talking: Socket, silent: Socket, end: float) -> None:
+    """Frames that do not say who a client is give it no more time. `end` is by monotonic()."""
+    while silent.close_code is None and (left := end - time.monotonic()) > 0:
+        talking.send({"type": PING})
+        silent.until_closed(min(_BETWEEN, left))
+    # It was opened first. As one that sends nonsense it may have ended earlier.
+    if talking.until_closed(_AT_ONCE) not in (TOO_LATE, BAD_MESSAGE):
+        raise stage.news(
+            f"a {PING} every {_BETWEEN:g} s, and no token: {talking}",
+            expected=f"closed with {TOO_LATE}, as early as a client that is silent",
+            part="consumer",
+            socket=talking,
+            todo="start that clock once, when the socket is opened",
+        )
 
 
 @contextlib.contextmanager
@@ -369,7 +418,10 @@ def log_out_ends_sockets(harness: Harness) -> None:
         answer = second.server.ask("POST", LOGOUT, body={"refresh": refresh})
         _expect_success(second, answer)
         when = "after a log-out at the other server"
-        _expect_code(first, socket, NOT_AUTHENTICATED, when, within=_NEWS)
+        todo = (
+            "tell the sockets through the channel layer: a variable is known to one process"
+        )
+        _expect_code(first, socket, NOT_AUTHENTICATED, when, within=_NEWS, todo=todo)
         _expect_alive(first, other, "the socket of another login, after that log-out")
     with first.open(access) as socket:
         when = "a new socket with the access token of that login"
@@ -420,29 +472,46 @@ def deactivation_ends_sockets(harness: Harness) -> None:
 # Frames
 
 
+def _ping_with(sign: str, count: int) -> str:
+    return f'{{"type": "{PING}", "padding": "{sign * count}"}}'
+
+
+# A text may have fewer characters than bytes, and a frame may be no text.
+_LARGE: dict[str, str | bytes] = {
+    f"a frame of {_FRAME + 5_000:,} bytes": _ping_with("x", _FRAME + 5_000),
+    "a frame of 20,000 smileys, which are 80,000 bytes": _ping_with("\U0001f642", 20_000),
+    f"a binary frame of {_FRAME + 5_000:,} bytes": b"x" * (_FRAME + 5_000),
+}
+# Ours, and those of the protocol: too big, and data that is not accepted at all.
+_TOO_LARGE = (BAD_MESSAGE, 1009, 1003)
+
+
 @item("limits.size", close_codes=[BAD_MESSAGE])
 def large_frames_are_refused(harness: Harness) -> None:
     """A frame of 60,000 bytes is answered; one of more than 64 KiB closes its socket."""
-    stage = stage_of(harness)
+    stage = whole_stage_of(harness)
     alice, bob = people(stage, "alice", "bob")
     with stage.greeted(bob) as other:
-        for size in (60_000, _FRAME + 5_000):
+        with stage.greeted(alice) as socket:
+            socket.send(_ping_with("x", 60_000))
+            if socket.event(PONG, patient(5)) is None:
+                raise stage.news(
+                    f"a {PING} of 60,000 bytes: {socket}",
+                    expected=PONG,
+                    part="consumer",
+                    socket=socket,
+                )
+        for what, frame in _LARGE.items():
             with stage.greeted(alice) as socket:
-                socket.send({"type": PING, "padding": "x" * size})
-                if size < _FRAME:
-                    if socket.event(PONG, patient(5)) is None:
-                        raise stage.news(
-                            f"a {PING} of {size:,} bytes: {socket}",
-                            expected=PONG,
-                            part="consumer",
-                            socket=socket,
-                        )
-                elif (socket.until_closed(patient(5)) or 0) not in (1009, BAD_MESSAGE):
+                socket.send(frame)
+                if socket.until_closed(patient(5)) not in _TOO_LARGE:
                     raise stage.news(
-                        f"a frame of {size:,} bytes: {socket}",
+                        f"{what}: {socket}",
                         expected=f"closed with {BAD_MESSAGE}",
                         part="consumer",
                         socket=socket,
+                        todo="count the bytes of both kinds of frames: text.encode(), and "
+                        "bytes_data",
                     )
         _expect_alive(stage, other, "and somebody else's socket")
 
@@ -450,7 +519,7 @@ def large_frames_are_refused(harness: Harness) -> None:
 @item("limits.flood", close_codes=[TOO_MANY])
 def floods_are_ended(harness: Harness) -> None:
     """A hundred frames are answered; a flood closes its socket with 4429, and no other."""
-    stage = stage_of(harness)
+    stage = whole_stage_of(harness)
     alice, bob = people(stage, "alice", "bob")
     with stage.greeted(bob) as other, stage.greeted(alice) as socket:
         for _ in range(_FEW):
@@ -463,17 +532,49 @@ def floods_are_ended(harness: Harness) -> None:
                 part="consumer",
                 socket=socket,
             )
-        for _ in range(_FLOOD):
-            if not socket.send({"type": PING}):
-                break
-        if socket.until_closed(10) != TOO_MANY:
+        _expect_end_of_flood(stage, socket)
+        # Twice, as a busy machine is late too, but not each time.
+        if all(_wait_in_flood(stage, alice, other) > _PROMPT for _ in range(2)):
             raise stage.news(
-                f"{_FLOOD:,} frames in a moment: {_end_of(socket)}",
-                expected=f"closed with {TOO_MANY}",
+                f"while alice's socket sent {_FLOOD:,} frames, bob's waited more than "
+                f"{_PROMPT:g} s for a {PONG}",
+                expected="everybody else is served at once, whatever one client sends",
                 part="consumer",
-                socket=socket,
+                socket=other,
+                todo="in a coroutine, await what takes time: time.sleep() stops everybody's "
+                "sockets",
             )
         _expect_alive(stage, other, "and somebody else's socket")
+
+
+def _expect_end_of_flood(stage: Stage, socket: Socket) -> None:
+    _send_flood(socket)
+    if socket.until_closed(10) != TOO_MANY:
+        raise stage.news(
+            f"{_FLOOD:,} frames in a moment: {_end_of(socket)}",
+            expected=f"closed with {TOO_MANY}",
+            part="consumer",
+            socket=socket,
+        )
+
+
+def _send_flood(socket: Socket) -> None:
+    for _ in range(_FLOOD):
+        if not socket.send({"type": PING}):
+            break
+
+
+def _wait_in_flood(stage: Stage, sender: Person, other: Socket) -> float:
+    """How long another socket waits for an answer at most, while that person sends too much."""
+    longest, end = 0.0, time.monotonic() + 10
+    with stage.greeted(sender) as socket:
+        _send_flood(socket)
+        while socket.close_code is None and time.monotonic() < end:
+            began = time.monotonic()
+            _expect_alive(stage, other, "while somebody else sends too much")
+            longest = max(longest, time.monotonic() - began)
+            socket.until_closed(_MEANWHILE)
+    return longest
 
 
 def _end_of(socket: Socket) -> str:
@@ -502,7 +603,7 @@ _BROKEN = ("[" * 20_000, '{"a":' * 9_000, "\ud7ff", "", '{"type":', b"\x00\xff",
 @item("limits.nonsense", needs=["session.expires"])
 def nonsense_gets_an_error(harness: Harness) -> None:
     """Frames that are not commands get an error or nothing, end no socket and join no group."""
-    stage = stage_of(harness)
+    stage = whole_stage_of(harness)
     alice, bob = people(stage, "alice", "bob")
     for frame in (*_STRANGE, *_BROKEN):
         sent = frame.replace("{id}", str(bob.id)) if isinstance(frame, str) else frame
@@ -526,7 +627,7 @@ def nonsense_gets_an_error(harness: Harness) -> None:
 @item("limits.errors", needs=["limits.nonsense"], events=[ERROR], close_codes=[BAD_MESSAGE])
 def errors_do_not_go_on_for_ever(harness: Harness) -> None:
     """An unknown type gets an error, and whoever goes on like that is closed with 4400."""
-    stage = stage_of(harness)
+    stage = whole_stage_of(harness)
     [alice] = people(stage, "alice")
     with stage.greeted(alice) as socket:
         socket.send({"type": "dance"})
@@ -574,7 +675,7 @@ def _fill(stage: Stage, person: Person, stack: ExitStack) -> list[Socket]:
 @item("limits.sockets", needs=["session.expires"], close_codes=[TOO_MANY])
 def eleventh_socket_is_refused(harness: Harness) -> None:
     """The eleventh socket of a user is closed with 4429, until one of the others is closed."""
-    stage = stage_of(harness)
+    stage = whole_stage_of(harness)
     ella, bob = people(stage, "ella", "bob")
     with stage.greeted(ella):
         pass
@@ -609,8 +710,8 @@ def _expect_place(stage: Stage, person: Person, when: str) -> None:
 @item("limits.dead-server", needs=["limits.sockets"])
 def dead_server_holds_no_places(harness: Harness) -> None:
     """Sockets on all servers count, but after a while not those on a server that was killed."""
-    stage = stage_of(harness)
-    doomed = stage_with(harness, "a server that is killed")
+    stage = whole_stage_of(harness)
+    doomed = stage_with(harness, "a server that is killed", whole=True)
     [fay] = people(stage, "fay")
     with ExitStack() as stack:
         stack.enter_context(doomed.greeted(fay))
@@ -618,7 +719,8 @@ def dead_server_holds_no_places(harness: Harness) -> None:
         stage.greeted(people(stage, "alice")[0]).close()
         with stage.open(fay.access) as socket:
             when = "somebody has all of their sockets on another server"
-            _expect_code(stage, socket, TOO_MANY, when)
+            todo = "count rows in the database: a variable is known to one process"
+            _expect_code(stage, socket, TOO_MANY, when, todo=todo)
         doomed.server.process.kill()
         stage.control("age", days=1)
         _expect_place(stage, fay, "a server with all of somebody's sockets was killed")
@@ -635,7 +737,7 @@ def dead_server_holds_no_places(harness: Harness) -> None:
 )
 def client_that_does_not_read_is_cut_off(harness: Harness) -> None:
     """A client that stops reading is cut off before it costs much memory, and can resume."""
-    _expect_cut_off(stage_of(harness), "uma")
+    _expect_cut_off(whole_stage_of(harness), "uma")
     _expect_cut_off(_under_uvicorn(harness), "ursula")
 
 
@@ -797,7 +899,7 @@ def _expect_start(harness: Harness, url: str, when: str, wanted: bool) -> None:
 @item("logs.quiet", needs=["limits.nonsense", "session.first-frame"])
 def nothing_private_is_logged(harness: Harness) -> None:
     """The server's log has no token, no ticket and nothing that people write to each other."""
-    stage = stage_of(harness)
+    stage = whole_stage_of(harness)
     alice, bob = people(stage, "alice", "bob")
     printed = stage.server.process.printed
     words = "Zebras-in-the-attic"

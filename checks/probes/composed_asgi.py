@@ -1,8 +1,9 @@
 """The project's WebSocket side on a server of its own, before step 5 puts it into asgi.py.
 
 Run as `daphne composed_asgi:application` in the backend folder: HTTP goes to Django, a
-WebSocket through the project's middleware and routes to its consumer. What the project has
-no address for at this stage, the tool asks for below /__check__/; only this machine can.
+WebSocket through the project's middleware and routes to its consumer, or, if the environment
+says so, to what the project itself serves. What the project has no address for at this stage,
+the tool asks for below /__check__/; only this machine can.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ django_application = ASGIStaticFilesHandler(get_asgi_application())
 
 import check_trouble  # noqa: E402 - Django has to be set up first
 from channels.layers import get_channel_layer  # noqa: E402
-from channels.routing import ProtocolTypeRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter, get_default_application  # noqa: E402
 from check_ageing import drop_seconds, let_days_pass  # noqa: E402
 from check_bulk_users import make_bulk_users  # noqa: E402
 from check_discovery import Parts, is_async  # noqa: E402
@@ -37,6 +38,8 @@ NUMBER = b"x-check-socket"
 USER = b"x-check-user"
 CALL = b"x-check-journal"
 parts = Parts(os.getcwd(), os.environ["NUMENEON_CHECK_PATH"])
+# Whether sockets go to the application in the project's asgi.py, with all that is around it.
+WHOLE = bool(os.environ.get("NUMENEON_CHECK_WHOLE"))
 running = set()
 errors = []
 memberships = {}
@@ -137,7 +140,8 @@ async def websocket(scope, receive, send):
     receive, send = after.heard(receive), after.said(send)
     try:
         inner = tell_user if scope["path"].startswith(PREFIX) else routed
-        application = _behind_middleware(inner)
+        whole = WHOLE and inner is routed
+        application = get_default_application() if whole else _behind_middleware(inner)
         if user := dict(scope["headers"]).get(USER):
             # A consumer is judged before there is a middleware, and whatever that one does.
             scope = {**scope, "user": await get_user_model().objects.aget(pk=int(user))}

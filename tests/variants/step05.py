@@ -360,6 +360,17 @@ VARIANTS = [
     ),
     broken(
         "asgi.imports",
+        "a module that is not in its folder",
+        asgi(
+            _HEAD
+            + _IMPORTS.replace(
+                "from notifications.routing import", "from notifications import"
+            )
+            + _ROUTER
+        ),
+    ),
+    broken(
+        "asgi.imports",
         "the list of patterns has another name",
         Edit(ROUTING, "websocket_urlpatterns", "urlpatterns"),
     ),

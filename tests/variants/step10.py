@@ -681,6 +681,18 @@ VARIANTS = [
         ),
     ),
     correct("tickets.once", "a row that is marked by an UPDATE", *with_a_model(UPDATES)),
+    broken(
+        "tickets.once",
+        "a ticket says whose it is, and is believed",
+        Edit(TICKETS, STORE, STORE.replace("user_id,", "True,")),
+        Edit(TICKETS, "    return ticket\n", '    return f"{user_id}.{ticket}"\n'),
+        Edit(
+            TICKETS,
+            "    key = key_of(ticket, origin)\n" + REDEEM,
+            '    user_id, _, ticket = ticket.partition(".")\n'
+            "    return user_id if cache.delete(key_of(ticket, origin)) else None\n",
+        ),
+    ),
     correct(
         "tickets.former-user",
         "the user is looked at",
@@ -908,8 +920,28 @@ async def user_with_ticket(ticket, origin):
         Edit(
             ORIGINS,
             "    return origin == own_origin(request)\n",
-            "    host = (own_origin(request) or '//?').split('//')[1]\n"
-            "    return origin.endswith(host)\n",
+            "    scheme, host = (own_origin(request) or '?//?').split('//')\n"
+            "    return origin.startswith(scheme) and origin.endswith(host)\n",
+        ),
+    ),
+    broken(
+        "origins.production",
+        "its own page without encryption, too",
+        Edit(
+            ORIGINS,
+            "    return origin == own_origin(request)\n",
+            "    own = own_origin(request) or '?'\n"
+            "    return origin in (own, own.replace('https:', 'http:'))\n",
+        ),
+    ),
+    broken(
+        "origins.refused",
+        "its own page with any scheme",
+        Edit(
+            ORIGINS,
+            "    return origin == own_origin(request)\n",
+            "    own = own_origin(request) or '?//?'\n"
+            "    return origin.split('//')[-1] == own.split('//')[1]\n",
         ),
     ),
 ]

@@ -10,6 +10,7 @@ CONSUMER = "backend/notifications/consumers.py"
 MIDDLEWARE = "backend/notifications/middleware.py"
 TICKETS = "backend/notifications/tickets.py"
 SETTINGS = "backend/numeneon/settings.py"
+ASGI = "backend/numeneon/asgi.py"
 CHECKS = "backend/users/checks.py"
 VIEWS = "backend/users/views.py"
 APP = "backend/client/static/client/app.js"
@@ -80,6 +81,156 @@ if not DEBUG and (
 ON_RENDER = 'if DEBUG and os.environ.get("RENDER"):\n'
 LOG_OUT = "        super().post(request, *args, **kwargs)\n"
 
+# The limits are no matter of the consumer: what wraps it counts, in plain ASGI.
+AROUND = (
+    Edit(
+        "backend/numeneon/gate.py",
+        "",
+        '''\
+"""A wrapper around any WebSocket application: what a client may cost."""
+
+import asyncio
+import collections
+import contextlib
+import logging
+import time
+
+log = logging.getLogger("gate")
+
+
+def option(name):
+    from django.conf import settings
+
+    return getattr(settings, name)
+
+
+class Done(Exception):
+    pass
+
+
+class Gate:
+    """Sits between the server and the consumer: pure ASGI, no base class."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        await Visit(self.app, scope, receive, send).run()
+
+
+class Visit:
+    def __init__(self, app, scope, receive, send):
+        self.app, self.scope, self._receive, self._send = app, scope, receive, send
+        self.times = collections.deque()
+        self.open_bytes = 0
+        self.over = False
+
+    async def run(self):
+        with contextlib.suppress(Done):
+            await self.app(self.scope, self.receive, self.send)
+
+    async def put(self, message):
+        try:
+            await asyncio.wait_for(self._send(message), option("SEND_SECONDS"))
+        except TimeoutError:
+            self.over = True
+            log.warning("Too slow a reader")
+            raise Done from None
+
+    async def end(self, code):
+        if not self.over:
+            self.over = True
+            await self.put({"type": "websocket.close", "code": code})
+
+    async def send(self, message):
+        if self.over:
+            return
+        if message["type"] == "websocket.close":
+            self.over = True
+        if message["type"] == "websocket.send":
+            self.open_bytes += len(message.get("text") or message.get("bytes") or "")
+            if self.open_bytes > option("MAX_UNCONFIRMED_BYTES"):
+                await self.end(4408)
+                return
+        await self.put(message)
+
+    async def receive(self):
+        while True:
+            message = await self._receive()
+            if message["type"] != "websocket.receive":
+                return message
+            if self.over:
+                continue
+            self.open_bytes = 0
+            now = time.monotonic()
+            self.times.append(now)
+            while self.times[0] < now - 60:
+                self.times.popleft()
+            text, data = message.get("text") or "", message.get("bytes") or b""
+            if len(self.times) > option("FRAMES_PER_MINUTE"):
+                await self.end(4429)
+            elif len(text.encode()) + len(data) > option("MAX_FRAME_BYTES"):
+                await self.end(4400)
+            else:
+                return message
+''',
+    ),
+    Edit(
+        LIMITS,
+        "",
+        '''\
+"""What is left: bad frames, and cleaning up."""
+
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+
+class LimitedConsumer(AsyncJsonWebsocketConsumer):
+    closed = False
+    strikes = 0
+
+    async def __call__(self, scope, receive, send):
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self.leave()
+
+    async def leave(self):
+        pass
+
+    async def dispatch(self, message):
+        if not self.closed or message["type"] == "websocket.disconnect":
+            await super().dispatch(message)
+
+    async def close(self, code=None, reason=None):
+        if not self.closed:
+            self.closed = True
+            await super().close(code, reason)
+
+    async def receive(self, text_data=None, bytes_data=None, **kwargs):
+        try:
+            await self.receive_json(await self.decode_json(text_data or ""))
+        except (ValueError, RecursionError):
+            await self.complain("That was no JSON.")
+
+    async def complain(self, message):
+        self.strikes += 1
+        await self.send_json({"type": "error", "message": message})
+        if self.strikes >= 10:
+            await self.close(4400)
+''',
+    ),
+    Edit(
+        ASGI,
+        "from numeneon.origins import",
+        "from numeneon.gate import Gate  # noqa: E402\nfrom numeneon.origins import",
+    ),
+    Edit(
+        ASGI,
+        "SocketAuthMiddleware(URLRouter(websocket_urlpatterns))",
+        "Gate(SocketAuthMiddleware(URLRouter(websocket_urlpatterns)))",
+    ),
+)
+
 VARIANTS = [
     broken(
         "session.expires",
@@ -141,7 +292,37 @@ VARIANTS = [
         "twenty seconds before the end",
         Edit(CLIENT, "RENEWED_BEFORE = 25_000", "RENEWED_BEFORE = 20_000"),
     ),
+    broken(
+        "session.renewed",
+        "a new token is good for an hour, whatever it says",
+        Edit(
+            SIGNED_IN,
+            RENEWED,
+            RENEWED.replace("(claims)", '({**claims, "exp": time.time() + 3600})'),
+        ),
+    ),
     broken("session.other-user", "any token will do", Edit(SIGNED_IN, OTHERS, "")),
+    broken(
+        "session.other-user",
+        "a refresh token will do",
+        Edit(
+            SESSIONS,
+            "from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken\n",
+            "from rest_framework_simplejwt.exceptions import TokenError\n"
+            "from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken\n"
+            "from rest_framework_simplejwt.tokens import UntypedToken\n",
+        ),
+        Edit(
+            SESSIONS,
+            "JWTAuthentication().get_validated_token(token).payload",
+            "UntypedToken(token).payload",
+        ),
+        Edit(
+            SESSIONS,
+            "    except (AuthenticationFailed, ValueError):\n        # ValueError: text",
+            "    except (TokenError, ValueError):\n        # ValueError: text",
+        ),
+    ),
     correct(
         "session.other-user",
         "ids are compared",
@@ -181,6 +362,15 @@ VARIANTS = [
         ),
     ),
     broken("session.log-out", "nobody is told", Edit(SESSIONS, LOGGED_OUT, "")),
+    broken(
+        "session.too-slow",
+        "each frame gives the client more time",
+        Edit(
+            CONSUMER,
+            NOBODY_YET,
+            "            self.meanwhile(self.wait_for_token())\n" + NOBODY_YET,
+        ),
+    ),
     broken(
         "session.log-out",
         "all of the user's sockets end",
@@ -250,7 +440,7 @@ VARIANTS = [
         ),
     ),
     broken("limits.size", "any size", Edit(LIMITS, SIZE, "        if False:\n")),
-    correct(
+    broken(
         "limits.size",
         "characters are counted",
         Edit(
@@ -260,9 +450,24 @@ VARIANTS = [
         ),
     ),
     broken(
+        "limits.size",
+        "a binary frame may have any size",
+        Edit(LIMITS, SIZE, "        if len(text.encode()) > settings.MAX_FRAME_BYTES:\n"),
+    ),
+    correct("limits.size", "everything is limited around the consumer", *AROUND),
+    broken(
         "limits.flood",
         "a bucket without a bottom",
         Edit(LIMITS, TAKE, "        return True\n"),
+    ),
+    broken(
+        "limits.flood",
+        "everybody waits while one is slowed down",
+        Edit(
+            LIMITS,
+            "            await self.close(code=4429)\n",
+            "            time.sleep(3)\n            await self.close(code=4429)\n",
+        ),
     ),
     broken(
         "limits.flood",
