@@ -202,7 +202,7 @@ def processes_share_tickets(harness: Harness) -> None:
 
 @item("tickets.once", needs=["tickets.opens"])
 def ticket_is_good_once(harness: Harness) -> None:
-    """A ticket opens one socket: offered again, it is refused, as one that was never issued is."""
+    """A ticket opens one socket: offered again, it is refused like one that was never issued."""
     alice, servers = _alice(harness), pair(harness)
     for server in servers:
         ticket = ticket_for(server, alice)

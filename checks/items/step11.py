@@ -626,7 +626,7 @@ def nonsense_gets_an_error(harness: Harness) -> None:
 
 @item("limits.errors", needs=["limits.nonsense"], events=[ERROR], close_codes=[BAD_MESSAGE])
 def errors_do_not_go_on_for_ever(harness: Harness) -> None:
-    """An unknown type gets an error, and whoever goes on like that is closed with 4400."""
+    """An unknown type gets an error, and a client that goes on like that is closed with 4400."""
     stage = whole_stage_of(harness)
     [alice] = people(stage, "alice")
     with stage.greeted(alice) as socket:
