@@ -105,6 +105,21 @@ def test_exit_status_is_the_programs(
     assert run(server, tmp_path, script).wait(10) == status
 
 
+def test_number_of_a_process_is_used_again(server: ForkServer, tmp_path: Path) -> None:
+    """The system gives numbers again: how an earlier process ended is no news of this one."""
+    first = run(server, tmp_path, "")
+    assert told(first) == ""
+    server._statuses.update(dict.fromkeys(range(32_768), -9))
+
+    wait = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)\nprint('done')"
+    process = run(server, tmp_path, wait)
+    assert process.exit_code is None
+    (tmp_path / "go").touch()
+
+    assert told(process) == "done"
+    assert process.exit_code == 0
+
+
 def test_traceback_is_printed(server: ForkServer, tmp_path: Path) -> None:
     """What stops it is in its log, with its own file and line."""
     log = told(run(server, tmp_path, "\n1 / 0\n"))

@@ -102,6 +102,7 @@ class ForkServer:
             with self._changed:
                 if "started" in message:
                     self._started[message["started"]] = message["pid"]
+                    self._statuses.pop(message["pid"], None)  # of one that had this number
                     self.stale = self.stale or bool(message["stale"])
                 elif "ready" in message:
                     self.ready = True

@@ -529,7 +529,7 @@ def production_serves_the_page(harness: Harness) -> None:
             f"{CLIENT_PATH} has loaded, but with errors",
             expected="each file that the page loads is answered with 200, and no script stops",
         )
-    for path, answer in served:
+    for path, answer in sorted(served, key=lambda pair: pair[0]):  # a browser has no order
         if path != CLIENT_PATH and not _is_safe_to_keep(answer):
             raise _stale(harness, path, answer)
 

@@ -58,7 +58,7 @@ _NEWS = patient(4)
 # How long a client may be silent before it has said who it is: settings may say less.
 _SILENT = patient(9)
 # How often one that talks all the same says something: ten bad frames would end it, too.
-_BETWEEN, _AT_ONCE = 0.6, patient(0.5)
+_BETWEEN, _AT_ONCE = patient(0.6), patient(0.5)
 _FRAME = 65_536
 # What anybody may send in a minute, and what nobody may.
 _FEW, _FLOOD = 100, 1_000

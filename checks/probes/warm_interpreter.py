@@ -109,6 +109,9 @@ def become(argv):
     if hides_a_library(os.path.dirname(argv[0]) if is_command else ""):
         start_anew(argv)
     sys.modules.pop("__main__", None)
+    # Where processes that this one spawns, such as uvicorn's workers, look for the project.
+    if "multiprocessing.process" in sys.modules:
+        sys.modules["multiprocessing.process"].ORIGINAL_DIR = os.getcwd()
     if argv[0] == "-m":
         sys.path[0] = os.getcwd()
         sys.argv = argv[1:]
