@@ -466,7 +466,7 @@ VARIANTS = [
         Edit(
             LIMITS,
             "            await self.close(code=4429)\n",
-            "            time.sleep(5)\n            await self.close(code=4429)\n",
+            "            time.sleep(8)\n            await self.close(code=4429)\n",
         ),
     ),
     broken(
