@@ -138,11 +138,13 @@ TOO_MANY = 4429
 TRY_AGAIN_LATER = 4503
 CLOSE_CODES: dict[int, str] = {
     BAD_MESSAGE: "bad message: one that is too large, or one too many that makes no sense",
-    NOT_AUTHENTICATED: "not authenticated: no token, an invalid one, or one that has expired",
+    NOT_AUTHENTICATED: "not authenticated: no token, one that is invalid or has expired, or one "
+    "whose login has ended with a log-out or a new password",
     NOT_ALLOWED: "not allowed: the token that should renew the session is somebody else's",
     TOO_LATE: "too late: the ticket is unknown, was used or has expired; no token came in time; "
-    "or the client does not read what it is sent. The client requests another ticket, and tries "
-    "again",
+    "the client has confirmed too little of what it was sent; or the row of this socket is gone, "
+    "for example because the server's computer was asleep. The client requests another ticket, "
+    "and tries again",
     TOO_MANY: "too many: frames in a minute, or open sockets of this user",
     TRY_AGAIN_LATER: "try again later, and resume: the database failed (part two)",
 }
