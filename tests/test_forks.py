@@ -39,7 +39,7 @@ def run(server: ForkServer, folder: Path, script: str, *args: str, **env: str) -
 
 def told(process: Process) -> str:
     """What it printed, once it has ended."""
-    assert process.wait(10) is not None
+    assert process.wait(60) is not None
     return process.log()
 
 
@@ -169,11 +169,11 @@ def test_program_ends_with_us(server: ForkServer, tmp_path: Path) -> None:
         "time.sleep(60)\n"
     )
     process = run(server, tmp_path, script)
-    assert wait_until(lambda: process.printed > 0, seconds=10)
+    assert wait_until(lambda: process.printed > 0, seconds=60)
     process.kill()
 
     assert process.exit_code == -signal.SIGKILL
-    assert wait_until(lambda: not _runs(int(process.log())), seconds=10)
+    assert wait_until(lambda: not _runs(int(process.log())), seconds=60)
 
 
 def test_end_of_the_server_is_no_end_of_the_run(tmp_path: Path) -> None:
@@ -250,15 +250,15 @@ def test_signal_to_a_shell_command_reaches_its_program(
     """It ends by the signal that ended its program, or as that one chooses to."""
     wait = f"import signal, time\n{FORKED}time.sleep(60)"
     process = typed(interpreters, tmp_path, wait, "exec PYTHON")
-    assert prints(process, "True", seconds=10)
+    assert prints(process, "True", seconds=60)
     process.ask_to_end()
-    assert process.wait(10) == -signal.SIGTERM
+    assert process.wait(60) == -signal.SIGTERM
 
     handler = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
     process = typed(interpreters, tmp_path, f"import sys\n{handler}{wait}", "exec PYTHON")
-    assert prints(process, "True", seconds=10)
+    assert prints(process, "True", seconds=60)
     process.ask_to_end()
-    assert process.wait(10) == 5
+    assert process.wait(60) == 5
 
 
 def test_program_of_a_shell_command_ends_with_it(
@@ -267,10 +267,10 @@ def test_program_of_a_shell_command_ends_with_it(
     """What kills the shell kills the process that was forked for it."""
     script = f"{FORKED}import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
     process = typed(interpreters, tmp_path, script, "PYTHON; true")
-    assert wait_until(lambda: process.printed > 1, seconds=10)
+    assert wait_until(lambda: process.printed > 1, seconds=60)
     process.kill()
 
-    assert wait_until(lambda: not _runs(int(process.log().split()[1])), seconds=10)
+    assert wait_until(lambda: not _runs(int(process.log().split()[1])), seconds=60)
 
 
 def test_program_sees_only_what_is_installed(
