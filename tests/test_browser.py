@@ -385,6 +385,17 @@ def out_of_sight(page: Page) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("theme", THEMES.values())
+def test_theme_is_that_of_the_system(
+    theme: str, plain: str, visits: Callable[..., Visit]
+) -> None:
+    """Until somebody switches it."""
+    page = visits(color_scheme=theme).page
+    page.goto(plain)
+
+    assert THEMES[page.get_attribute("body", "data-md-color-scheme") or ""] == theme
+
+
+@pytest.mark.parametrize("theme", THEMES.values())
 def test_no_page_is_out_of_reach(theme: str, findings: Findings) -> None:
     """axe finds nothing serious on any page; no page complains or loads from elsewhere."""
     assert findings.broken[theme] == []

@@ -372,6 +372,17 @@ VARIANTS = [
         ),
     ),
     broken(
+        "session.renewed",
+        "the answer tells how long the former token is good",
+        Edit(
+            SIGNED_IN,
+            "            self.begin(claims)\n"
+            '            await self.send_json({"type": "authenticated", **self.expiry()})\n',
+            '            await self.send_json({"type": "authenticated", **self.expiry()})\n'
+            "            self.begin(claims)\n",
+        ),
+    ),
+    broken(
         "session.log-out",
         "all of the user's sockets end",
         Edit(
