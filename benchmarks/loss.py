@@ -2,6 +2,7 @@
 
     python benchmarks/loss.py [--minutes 10] [--users 20] [--devices 3] [--notifications 10000]
                               [--redis-restarts 5] [--server-restarts 10] [--seed N]
+    python benchmarks/loss.py --soak [--minutes 15]
 
 Starts two servers of the last step under uvicorn, with a PostgreSQL and a Redis of their own.
 Users write messages and posts to each other at a steady pace. Their devices do what the page's
@@ -9,6 +10,9 @@ client does (static/client/notifications.js), and lose their connections at rand
 Redis and the servers are stopped and started again, every second time by SIGKILL. In the end
 what each device has shown is compared with the rows. Exit status 1 if anything was lost, out of
 order, shown twice or different, or if a request failed while its server was up.
+
+--soak: a third server that nobody stops shows whether memory grows; the other two are killed in
+turn, one a minute, at half the rate of messages that compare.py has measured.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import itertools
 import json
 import os
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,7 +38,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.compare import FIGURES  # noqa: E402
 from checks.harness import client, services  # noqa: E402
+from checks.harness.memory import resident  # noqa: E402
 from course import steps  # noqa: E402
 from course.contract import (  # noqa: E402
     GREETING,
@@ -91,6 +98,10 @@ class Backend:
     redis: services.Service
     ports: list[int] = field(default_factory=lambda: [free_port(), free_port()])
     processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+    # Whether each stop is a SIGKILL, or only every second one.
+    always_kill: bool = False
+    # What the last server had in memory, in MB, and when.
+    memory: list[tuple[float, float]] = field(default_factory=list)
     # When each server was last away: until then its requests may fail.
     away_until: dict[int, float] = field(default_factory=dict)
 
@@ -111,9 +122,7 @@ class Backend:
 
     def start(self, port: int) -> None:
         """Start the server of that port, and wait until it listens."""
-        argv = ["-m", "uvicorn", "numeneon.asgi:application", "--port", str(port)]
-        argv += ["--lifespan", "off", "--log-level", "error"]
-        argv += ["--timeout-graceful-shutdown", "2"]
+        argv = ["manage.py", "runasgi", "--port", str(port)]
         with (self.folder / f"{port}.log").open("ab") as log:
             self.processes[port] = subprocess.Popen(
                 [sys.executable, *argv], cwd=BACKEND, env=self.env, stdout=log, stderr=log
@@ -122,10 +131,11 @@ class Backend:
 
     def restart_server(self, number: int) -> None:
         """Stop one of the servers in turn, every second time without a warning, and start it."""
-        port = self.ports[number % len(self.ports)]
+        port = self.ports[number % 2]
         self.away_until[port] = float("inf")
         process = self.processes[port]
-        process.kill() if number % 4 > 1 else process.terminate()
+        kill = self.always_kill or number % 4 > 1
+        process.kill() if kill else process.terminate()
         process.wait(30)
         time.sleep(DOWN)
         self.start(port)
@@ -347,6 +357,7 @@ async def run(options: argparse.Namespace, backend: Backend) -> tuple[Verdict, l
     }
     all_devices = [device for theirs in devices.values() for device in theirs]
     tasks = [asyncio.create_task(device.live()) for device in all_devices]
+    tasks.append(asyncio.create_task(watch_memory(backend)))
     while not all(device.epoch for device in all_devices):
         await asyncio.sleep(0.1)
     writers = Writers(backend, people, random.Random(chance.random()))
@@ -365,7 +376,31 @@ async def run(options: argparse.Namespace, backend: Backend) -> tuple[Verdict, l
     await asyncio.gather(*tasks, return_exceptions=True)
     verdict = reconcile([(user, frame) for user, frame in rows], devices)
     report(options, verdict, all_devices, writers, time.monotonic() - began)
+    if options.soak:
+        sizes = [size for _, size in backend.memory]
+        print(
+            f"memory of the server that went on: {sizes[0]:.0f} to {max(sizes):.0f} MB,",
+            end="",
+        )
+        print(f" in the end {sizes[-1]:.0f}; {growth(backend.memory):+.0f} MB an hour")
     return verdict, writers.failed
+
+
+async def watch_memory(backend: Backend) -> None:
+    """Note now and then what the server needs that is never stopped in a soak."""
+    while True:
+        await asyncio.sleep(5)
+        if used := resident(backend.processes[backend.ports[-1]].pid):
+            backend.memory.append((time.monotonic(), used / 1e6))
+
+
+def growth(memory: list[tuple[float, float]]) -> float:
+    """MB an hour, by the least squares, once the first third of the time is over."""
+    rest = memory[len(memory) // 3 :]
+    if len(rest) < 3:
+        return 0.0
+    seconds, sizes = zip(*rest, strict=True)
+    return statistics.linear_regression(seconds, sizes).slope * 3600
 
 
 async def write(options: argparse.Namespace, writers: Writers, began: float) -> None:
@@ -429,6 +464,15 @@ def report(
     )
 
 
+def soak(options: argparse.Namespace) -> None:
+    """Half of the messages a second that one process could do, and a kill every minute."""
+    measured = json.loads(FIGURES.read_text("utf-8"))["summary"]["final"]
+    requests = measured["message a second"]["figures"]["median"] / 2 * options.minutes * 60
+    options.redis_restarts, options.server_restarts = 0, round(options.minutes)
+    # Of ten requests nine are messages, with one notification each, and one is a post.
+    options.notifications = int(requests * (0.9 + 0.1 * (options.users - 1)))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10)
@@ -438,7 +482,10 @@ def main() -> int:
     parser.add_argument("--redis-restarts", type=int, default=5)
     parser.add_argument("--server-restarts", type=int, default=10)
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))
+    parser.add_argument("--soak", action="store_true", help="kill a server every minute")
     options = parser.parse_args()
+    if options.soak:
+        soak(options)
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         postgres = services.start_postgres()
         stack.callback(postgres.stop)
@@ -449,7 +496,9 @@ def main() -> int:
             "SECRET_KEY": "a-key-for-one-test-only-0123456789-abcdefghijkl",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        backend = Backend(env, Path(name), redis)
+        backend = Backend(env, Path(name), redis, always_kill=options.soak)
+        if options.soak:
+            backend.ports.append(free_port())
         stack.callback(backend.stop)
         verdict, failed = asyncio.run(run(options, backend))
     return 0 if verdict.is_good and not failed else 1

@@ -15,6 +15,14 @@ SOCKET_PATH = "/ws/notifications/"
 # The pages that a browser can open: from step 0 on, and from part two on.
 DEMO_PATH = "/demo/"
 CLIENT_PATH = "/app/"
+# What a server says of itself: from step 14 on.
+HEALTH_PATH = "/api/v1/health/"
+SCHEMA_PATH = "/api/schema/"
+DOCS_PATH = "/api/docs/"
+SOCKET_DOCUMENT_PATH = "/api/docs/socket.json"
+METRICS_PATH = "/metrics"
+CONNECTIONS_PATH = "/api/v1/connections/"
+DASHBOARD_PATH = "/dashboard/"
 # How an access token may travel to the socket: as the second of two offered subprotocols, as
 # `?token=` in the address, or in the header `Authorization`, which no browser can send. From
 # step 10 on the last one remains, and browsers offer a ticket in place of their token.
@@ -24,6 +32,12 @@ TICKET_PATH = "/api/v1/ws/ticket/"
 TICKET_SUBPROTOCOL = "ticket"
 # How long a ticket is valid. Seconds.
 TICKET_LIFE = 30
+# From step 13 on.
+ANNOUNCEMENTS_PATH = "/api/v1/announcements/"
+PRESENCE_PATH = "/api/v1/presence/"
+
+# From step 15 on: the same events over HTTP, as Server-Sent Events.
+STREAM_PATH = "/api/v1/notifications/stream/"
 
 # The parts of a user, as an event names one: briefly, or with the full name.
 _BRIEF = ("id", "username")
@@ -71,13 +85,39 @@ STORED_EVENTS = _by_kind(
         {"id": (), "author": _BRIEF, "content": (), "created_at": ()},
         "To every friend of the author, when a post is published. Replies and shares send none.",
     ),
+    Frame(
+        "order_status",
+        {"order_id": (), "status": (), "version": (), "total": (), "updated_at": ()},
+        "To the customer of an order, when its status changes (part two).",
+    ),
 )
+# An announcement has an id in its data, and beside it its number among all announcements.
+ANNOUNCEMENT = "announcement"
+PRESENCE = "presence"
 EVENTS = STORED_EVENTS | _by_kind(
     Frame(
         "notifications_read",
         {"ids": (), "up_to": (), "unread": ()},
         "To every socket of a user who has marked notifications as read: one, which is then "
         "in `ids`, or all up to the id `up_to`. `unread` is how many are left. Not stored.",
+    ),
+    Frame(
+        ANNOUNCEMENT,
+        {"id": (), "text": (), "created_at": ()},
+        "To everybody, when staff announce something. It is stored once, and beside `data` it "
+        f"has its number, `{ANNOUNCEMENT}`.",
+    ),
+    Frame(
+        "announcements_read",
+        {"up_to": (), "unread": ()},
+        "To every socket of a user who has marked announcements as read, up to the id `up_to`. "
+        "`unread` is how many are left. Not stored.",
+    ),
+    Frame(
+        PRESENCE,
+        {"user_id": (), "online": ()},
+        "To a user's friends, when the first socket of the user opens, and a moment after the "
+        "last one has closed. Not stored.",
     ),
 )
 
@@ -96,10 +136,17 @@ AUTHENTICATED = "authenticated"
 FRAMES = _by_kind(
     Frame(
         GREETING,
-        {"message": (), "user_id": (), "epoch": (), "last_seq": (), "expires_in": ()},
-        "Sent first, when a socket with a valid token has been accepted. `epoch` and "
-        "`last_seq`, which part two adds, are the position that a new client starts from, and "
-        "`expires_in` says for how many seconds the token is valid.",
+        {
+            "message": (),
+            "user_id": (),
+            "epoch": (),
+            "last_seq": (),
+            "last_announcement": (),
+            "expires_in": (),
+        },
+        "Sent first, when a socket with a valid token has been accepted. `epoch`, `last_seq` "
+        "and `last_announcement`, which part two adds, are the position that a new client "
+        "starts from, and `expires_in` says for how many seconds the token is valid.",
     ),
     Frame(
         ERROR,
@@ -110,12 +157,20 @@ FRAMES = _by_kind(
     ),
     Frame(
         PONG,
-        {"last_seq": ()},
-        f'The answer to `{{"type": "{PING}"}}`, with the number of the last event (part two).',
+        {"sent": (), "time": (), "last_seq": (), "last_announcement": ()},
+        f'The answer to `{{"type": "{PING}"}}`, with the numbers of the last event and the last '
+        "announcement, the server's time in milliseconds, and the number that the ping had in "
+        "`sent`, if it had one (part two).",
     ),
     Frame(
         RESUMED,
-        {"recovered": (), "last_seq": (), "epoch": (), "refetch": ()},
+        {
+            "recovered": (),
+            "last_seq": (),
+            "last_announcement": (),
+            "epoch": (),
+            "refetch": (),
+        },
         f'The end of the answer to `{{"type": "{RESUME}", "epoch": ..., "seq": ...}}`: '
         "`recovered` is true after all missed events, in order; false if they cannot be "
         "sent, and then `refetch` has the addresses to request.",
@@ -140,14 +195,26 @@ CLOSE_CODES: dict[int, str] = {
     BAD_MESSAGE: "bad message: one that is too large, or one too many that makes no sense",
     NOT_AUTHENTICATED: "not authenticated: no token, one that is invalid or has expired, or one "
     "whose login has ended with a log-out or a new password",
-    NOT_ALLOWED: "not allowed: the token that should renew the session is somebody else's",
+    NOT_ALLOWED: "not allowed: the token that should renew the session is somebody else's, or "
+    "the address is for the events of somebody else",
     TOO_LATE: "too late: the ticket is unknown, was used or has expired; no token came in time; "
     "the client has confirmed too little of what it was sent; or the row of this socket is gone, "
     "for example because the server's computer was asleep. The client requests another ticket, "
     "and tries again",
     TOO_MANY: "too many: frames in a minute, or open sockets of this user",
-    TRY_AGAIN_LATER: "try again later, and resume: the database failed (part two)",
+    TRY_AGAIN_LATER: "try again later, and resume: the database failed, or the socket is as old as "
+    "sockets may become (part two)",
 }
+
+# What /metrics says of sockets. A counter has the label that is named here.
+OPEN_SOCKETS = "numeneon_sockets_open"
+OPEN_STREAMS = "numeneon_streams_open"
+CONNECTS = "numeneon_socket_connects_total"
+CLOSES = "numeneon_socket_closes_total"  # code
+FRAMES_SENT = "numeneon_frames_sent_total"
+EVENTS_DROPPED = "numeneon_events_dropped_total"  # reason
+RESUMES = "numeneon_resumes_total"  # outcome
+PUBLISH_TO_SEND = "numeneon_publish_to_send_seconds"
 
 # Variables by which somebody's shell could lead a project to real data. Whoever starts a
 # backend for a learner takes them out of its environment first.
@@ -155,13 +222,19 @@ STEERING_VARIABLES = frozenset(
     {
         "ALLOWED_HOSTS",
         "ALLOWED_ORIGINS",
+        "DATABASE_CONNECTIONS",
         "DATABASE_URL",
         "DEBUG",
+        "DEBUG_TOOLBAR",
         "DJANGO_SETTINGS_MODULE",
+        "LOG_FORMAT",
+        "METRICS_TOKEN",
+        "WEBSOCKETS",
         "PORT",
         "REDIS_URL",
         "RENDER",
         "RENDER_EXTERNAL_HOSTNAME",
+        "WEB_CONCURRENCY",
         "SECRET_KEY",
     }
 )
@@ -170,6 +243,11 @@ STEERING_VARIABLES = frozenset(
 def without_steering(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment without the variables that could lead a project to real data."""
     return {k: v for k, v in environment.items() if k not in STEERING_VARIABLES}
+
+
+def is_presence(frame: Any) -> bool:
+    """Whether a frame says who is online: it may come at any moment, from step 13 on."""
+    return isinstance(frame, dict) and frame.get("type") == PRESENCE
 
 
 def address_of(

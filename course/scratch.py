@@ -22,8 +22,8 @@ from course.locks import try_lock
 
 OWNER = ".owner"
 # Every prefix in the temporary directory; sweep() looks at no other name.
-CHECK, CLUSTER, RUN, STEP = "numeneon-check-", "nnpg-", "numeneon-run-", "numeneon-step-"
-PREFIXES = (CHECK, CLUSTER, RUN, STEP)
+CHECK, CLUSTER, RUN = "numeneon-check-", "nnpg-", "numeneon-run-"
+PREFIXES = (CHECK, CLUSTER, RUN)
 SITE = "site-"  # in the command's own folder
 # How long the programs of a killed process take to let go of its folder. Seconds.
 _LETTING_GO = 3.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,6 +42,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # Each takes seconds to make: all tests that use one run in the same worker. So do those
 # with both sites.
 _DEAR_FIXTURES = {"site": "site", "zensical_site": "site", "tool": "tool"}
+# What takes long, by its fixtures and markers, and until which part of the run it may begin.
+# A visit to all pages and the pages that are played compute for minutes; the others also wait.
+_LONG = (
+    ({"tool"}, 0.0),
+    ({"played"}, 0.5),
+    ({"site", "slow", "server", "browser", "variants"}, 1.0),
+)
+_SHORT = 2.0
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,6 +64,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("full")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    if getattr(config.option, "loadgroup", False):
+        _longest_first(items)
 
 
 def _name_groups(items: list[pytest.Item]) -> None:
@@ -66,6 +77,38 @@ def _name_groups(items: list[pytest.Item]) -> None:
     for item in items:
         if group := item.get_closest_marker("xdist_group"):
             item._id = type(item._id).parse(f"{item.nodeid}@{group.args[0]}")
+
+
+def _longest_first(items: list[pytest.Item]) -> None:
+    """What is long and begins last runs alone, while the processors are idle.
+
+    The files with long tests take turns, because in some of them most tests wait while others
+    compute. Of one file, the later steps come first: their projects do more.
+    """
+    items.sort(key=lambda item: -_step(item))
+    sizes = collections.Counter((item.path, _until(item)) for item in items)
+    dealt: collections.Counter[tuple[Path, float]] = collections.Counter()
+
+    def place(item: pytest.Item) -> float:
+        until = _until(item)
+        dealt[item.path, until] += 1
+        share = dealt[item.path, until] / sizes[item.path, until]
+        return until if until == _SHORT else until * share
+
+    items.sort(key=place)
+
+
+def _until(item: pytest.Item) -> float:
+    """Until which part of the run a test may begin; behind all long ones if it is short."""
+    names = {mark.name for mark in item.iter_markers()}
+    names.update(getattr(item, "fixturenames", ()))
+    return next((until for kind, until in _LONG if names & kind), _SHORT)
+
+
+def _step(item: pytest.Item) -> int:
+    """The last step that a test names. Of those that name none, some tests are long, no page is."""
+    unnamed = 0 if item.get_closest_marker("played") else 99
+    return max(map(int, re.findall(r"\b(\d\d)-", item.name)), default=unnamed)
 
 
 @pytest.fixture

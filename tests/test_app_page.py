@@ -41,12 +41,7 @@ def test_burst_loads_a_list_twice(backend: Path, visits: Callable[..., Visit]) -
     bob = visits().page
     address = f"http://127.0.0.1:{port}"
     with server(backend, port):
-        bob.goto(address + contract.CLIENT_PATH)
-        bob.get_by_label("Email").fill("bob@example.com")
-        bob.get_by_label("Password").fill(PASSWORD)
-        with bob.expect_response("**/api/messages/"):
-            bob.get_by_role("button", name="Sign in").click()
-        bob.get_by_text("Connected", exact=True).wait_for()
+        sign_in(bob, address, "bob")
         bob.wait_for_load_state("networkidle")
         bob.route("**/api/messages/", hold)
 
@@ -58,6 +53,42 @@ def test_burst_loads_a_list_twice(backend: Path, visits: Callable[..., Visit]) -
         bob.get_by_text(f"alice to bob: number {MESSAGES}", exact=True).wait_for()
 
     assert len(loads) == 2
+
+
+def test_status_of_an_order_is_live(backend: Path, visits: Callable[..., Visit]) -> None:
+    """The customer's page shows it at once; a window that shows an older one is refused."""
+    port = free_port()
+    bob, dan, other = (visits().page for _ in range(3))
+    address = f"http://127.0.0.1:{port}"
+    with server(backend, port):
+        for page, name in ((bob, "bob"), (dan, "dan"), (other, "dan")):
+            sign_in(page, address, name)
+        cancel = bob.get_by_role("button", name="Cancel order 1")
+        cancel.wait_for()
+        assert bob.locator("#orders button").count() == 1
+
+        dan.get_by_role("button", name="Mark as paid order 1").click()
+        times = "\N{MULTIPLICATION SIGN}"
+        things = f"1 {times} Neon sign, 3 {times} Sticker, 52.87"
+        bob.get_by_text(f"Order 1 is paid: {things}", exact=True).wait_for()
+        bob.locator("#unread", has_text="1").wait_for()
+        # Staff is not told, so the other window still shows the version before.
+        other.get_by_text(f"Order 1 is pending: {things}", exact=True).wait_for()
+        other.get_by_role("button", name="Cancel order 1").click()
+        other.get_by_text("The order has changed since you saw it.").wait_for()
+        other.get_by_role("button", name="Mark as shipped order 1").click()
+        bob.get_by_text(f"Order 1 is shipped: {things}", exact=True).wait_for()
+        assert bob.locator("#orders button").count() == 0
+
+
+def sign_in(page: Page, address: str, name: str) -> None:
+    """Open the page as a demo user, and wait until it is connected and has its lists."""
+    page.goto(address + contract.CLIENT_PATH)
+    page.get_by_label("Email").fill(f"{name}@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    with page.expect_response("**/api/messages/"):
+        page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("Connected", exact=True).wait_for()
 
 
 def write_as_alice(window: Page, address: str) -> None:

@@ -125,7 +125,7 @@ def test_step_holds_no_litter_and_no_secret(step):
 def test_settings_keep_the_order_of_their_sections(step):
     """Settings have the same sections in the same order in every step."""
     order = ["Paths", "Secrets", "Apps", "Middleware", "Data", "Auth", "REST", "Real-time"]
-    order += ["Production"]
+    order += ["Operations", "Production"]
     settings = texts(step)["backend/numeneon/settings.py"]
     sections = re.findall(r"^# ([A-Z][\w-]+)$", settings, re.MULTILINE)
 

@@ -20,7 +20,7 @@ from course.files import copy_tree
 from course.processes import Process, free_port, listens
 from tests.browser import Visit
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo-page")]
 
 PASSWORD = "sunny-meadow-42"
 # A development server makes another key at each start; with this one it stays the same.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import os
 import re
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
@@ -168,6 +170,16 @@ def test_plain_code_is_as_it_is() -> None:
             "02-settings path=backend/numeneon/settings.py region='# Real-time'",
             "add at the end",
         ),
+        (
+            "11-limits path=backend/notifications/consumers.py"
+            " symbol=NotificationConsumer.leave",
+            "in place of NotificationConsumer.disconnect()",
+        ),
+        (
+            "13-broadcast-and-presence path=backend/notifications/consumers.py"
+            " symbol=NotificationConsumer.notify",
+            "replace NotificationConsumer.notify()",
+        ),
         ("06-render-deployment path=build.sh", "create new file"),
         ("03-notifications-app path=requirements.txt", "add 1 line"),
     ],
@@ -197,6 +209,16 @@ def test_captions_follow_the_page() -> None:
         "add after the imports",
         "add at the end",
     ]
+
+
+def test_class_without_methods_is_a_landmark() -> None:
+    """Under its own name: it is all head."""
+    code = "@code step=12-orders path=backend/orders/services.py symbol="
+    text = made(
+        *(code + name for name in ("place_order", "<imports>", "NotPossible", "Outdated"))
+    )
+
+    assert captions(text)[-1].endswith(" add after NotPossible")
 
 
 def test_replaced_lines_are_shown_once() -> None:
@@ -276,7 +298,7 @@ def test_function_is_named_as_one_reads_it() -> None:
 
 
 def test_part_of_a_file_is_not_called_the_whole_file() -> None:
-    """A reader who obeyed would lose the rest."""
+    """A reader who obeyed would lose the rest. The line that is named is one that they have."""
     text = made(
         "@code step=08-stored-notifications path=backend/notifications/events.py "
         "symbol=notifications_read",
@@ -288,7 +310,7 @@ def test_part_of_a_file_is_not_called_the_whole_file() -> None:
     )
 
     assert captions(text)[-1].endswith(
-        "replace the lines that begin with from notifications.models import Notification"
+        "replace the lines that begin with from notifications.services import send_notification"
     )
 
 
@@ -575,8 +597,8 @@ def test_events_are_those_of_the_contract() -> None:
     )
     assert "| `new_post` | `id`, `author{id, username}`, `content`, `created_at` |" in text
     assert (
-        "| `connection_established` | `message`, `user_id`, `epoch`, `last_seq`, `expires_in` |"
-        in text
+        "| `connection_established` | `message`, `user_id`, `epoch`, `last_seq`, "
+        "`last_announcement`, `expires_in` |" in text
     )
     last = course.step("emit-events")
     assert f"| [`events.new-post`](checks.md#{last.slug}) | step {last.number} |" in text
@@ -612,7 +634,11 @@ def test_step_that_django_cannot_read_ends_the_build(
 @pytest.mark.parametrize(
     "row",
     [
-        "GET | `/healthz/` | Returns 200, or 503 if the database does not answer. | none | no |",
+        "GET | `/` | Returns 200 with addresses of the API, or 302 to /app/ for a browser. "
+        "| none | no |",
+        "GET | `/healthz/` | Say which parts of the server work. Returns 200, or 503 without the "
+        "database or during a shutdown. | none | no |",
+        "GET | `/demo/` | Show the page messaging/demo.html. | none | no |",
         "POST | `/api/auth/signup/` | Create an account. | `username`, `email`, `password`, "
         "`display_name` | no |",
         "POST | `/api/auth/login/` | Sign in: exchange email and password for an access and a "
@@ -688,13 +714,15 @@ def compared() -> str:
 @pytest.mark.xdist_group("compared")
 @pytest.mark.parametrize("number", range(1, len(STEPS)))
 def test_neighbours_can_be_patched(number: int, compared: str, tmp_path: Path) -> None:
-    """What the page shows of two neighbours turns the one step into the other."""
+    """What the page has of two neighbours turns the one step into the other."""
     a, b = STEPS[number - 1], STEPS[number]
     pair = compared.partition(f'<details id="{compare.anchor(a, b)}"')[2].partition(
         "</details>"
     )
     blocks = re.findall(r"<pre><code>(.*?)</code></pre>", pair[0], re.DOTALL)
     patch = "".join(html.unescape(re.sub(r"</?span[^>]*>", "", block)) for block in blocks)
+    tests = compare.beginnings((a, b))["tests"][compare.anchor(a, b)]
+    patch += "".join(f"{diff}\n" for diff in tests)
     copy_tree(a.folder, tmp_path / "project")
 
     subprocess.run(
@@ -727,15 +755,15 @@ def test_diffs_begin_with_the_first_step() -> None:
 
 
 @pytest.mark.xdist_group("compared")
-def test_tests_are_compared_last_and_data_end_no_script(compared: str) -> None:
-    """A file that holds the end of a script is data like any other."""
-    data = compared.partition('<script type="application/json">')[2].partition("</script>")[
-        0
-    ]
-    tests = [is_test for _, is_test, _ in json.loads(data)["files"]]
+def test_tests_are_compared_last(compared: str) -> None:
+    """What the script unpacks has all that it needs, and can end no script element."""
+    data = re.search(r'<script type="application/octet-stream">([^<]*)</script>', compared)
+    assert data is not None
+    unpacked = json.loads(zlib.decompress(base64.b64decode(data[1])))
+    tests = [is_test for _, is_test, _ in unpacked["files"]]
 
     assert tests == sorted(tests)
-    assert "<" not in data
+    assert unpacked == compare.beginnings(STEPS)
     assert "\n\n" not in compared.strip()
 
 

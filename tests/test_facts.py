@@ -9,6 +9,7 @@ import pytest
 
 import course
 from checks.items import items_of
+from tools.site import facts
 from tools.site.directives import DirectiveError, expand
 from tools.site.facts import filled, hours_for, words_for
 from tools.site.pages import PageError
@@ -45,6 +46,18 @@ def test_summary_of_a_part_counts_what_it_needs() -> None:
     )
 
     assert found and int(found[1]) > own
+
+
+def test_measurement_is_read_from_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The median, as the benchmark stored it; a name that is not there is an error."""
+    found = {"figures": {"median": 18.04}, "ratio": {"median": 1.094}}
+    measured = {"final": {"event 1000 ms": found}}
+    monkeypatch.setattr(facts, "_measured", lambda: measured)
+
+    assert filled("{{ measured final.event-1000-ms }}") == "18"
+    assert filled("{{ times final.event-1000-ms }}") == "1.1"
+    with pytest.raises(PageError, match=r"nobody has measured final\.event"):
+        filled("{{ measured final.event }}")
 
 
 @pytest.mark.parametrize(

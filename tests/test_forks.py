@@ -18,6 +18,7 @@ from course.processes import Process, prints, wait_until
 
 pytestmark = [
     pytest.mark.server,
+    pytest.mark.xdist_group("forks"),
     pytest.mark.skipif(not can_fork(), reason="programs are not forked on this system"),
 ]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import course
+from course.deadline import patient
 from course.processes import wait_until
 from tests.browser import checkout
 from workshop import cli
@@ -76,7 +77,9 @@ def check(check_with):
 def check_under_nohup(check_with):
     """A check that was told to ignore that its terminal is closed."""
     check = check_with("nohup")
-    assert wait_until(lambda: any(check.scratch.glob("numeneon-check-*")), seconds=20)
+    assert wait_until(
+        lambda: any(check.scratch.glob("numeneon-check-*")), seconds=patient(20)
+    )
     return check
 
 
@@ -102,7 +105,7 @@ MOMENTS = {
 )
 def test_ended_check_leaves_nothing(moment, number, check):
     """As soon as that is there, the check is ended: it takes everything with it."""
-    assert wait_until(lambda: bool(MOMENTS[moment](check.scratch)), seconds=20)
+    assert wait_until(lambda: bool(MOMENTS[moment](check.scratch)), seconds=patient(20))
 
     check.send_signal(number)
     _, error = check.communicate(timeout=20)
@@ -115,7 +118,7 @@ def test_ended_check_leaves_nothing(moment, number, check):
 
 def test_killed_check_leaves_nothing_after_the_next_start(check, monkeypatch, capsys):
     """Even when it has no chance to clean up: its processes end, the next start does the rest."""
-    assert wait_until(lambda: len(processes_in(check.scratch)) > 2, seconds=20)
+    assert wait_until(lambda: len(processes_in(check.scratch)) > 2, seconds=patient(20))
 
     check.kill()
     check.wait()
@@ -130,7 +133,7 @@ def test_killed_check_leaves_nothing_after_the_next_start(check, monkeypatch, ca
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_two_signals_end_it_as_one_does(moment, check):
     """The second one comes while the first is at work, and again and again."""
-    assert wait_until(lambda: bool(MOMENTS[moment](check.scratch)), seconds=20)
+    assert wait_until(lambda: bool(MOMENTS[moment](check.scratch)), seconds=patient(20))
 
     check.send_signal(signal.SIGTERM)
     while check.poll() is None:
@@ -246,7 +249,7 @@ def test_closed_terminal_ends_the_watch(tmp_path):
     )
     os.close(inner)
     try:
-        assert wait_until(lambda: len(processes_in(scratch)) > 1, seconds=30)
+        assert wait_until(lambda: len(processes_in(scratch)) > 1, seconds=patient(30))
         os.close(outer)
         process.wait(20)
     finally:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import course
-from benchmarks.loss import Device, reconcile
+from benchmarks.loss import Device, growth, reconcile
 
 
 def frames(*numbers: int) -> list[dict[str, object]]:
@@ -46,6 +46,15 @@ def test_hole_in_the_numbers_is_found():
 def test_faultless_screen_is_good():
     """Everything once and in order."""
     assert verdict_on(1, 2, 3).is_good
+
+
+def test_growth_leaves_out_the_beginning():
+    """What a server takes when it starts is no leak; what it takes later is, by the hour."""
+    start = [(0.0, 50.0), (60.0, 80.0)]
+    flat = start + [(60.0 * n, 100.0) for n in range(2, 6)]
+
+    assert growth(flat) == 0
+    assert growth([(at, at / 60) for at, _ in flat]) == pytest.approx(60)
 
 
 @pytest.mark.server

@@ -158,6 +158,7 @@ def test_pages_of_steps_skip_next_to_nothing(capsys: pytest.CaptureFixture[str])
         ([], []),
         (["all passed, 4 items in 1.0 s."], ["all passed, 4 items in 61.5 s."]),
         (["3 passed in 0.62s"], ["3 passed in 10.01s"]),
+        (["a ping. (5.0 ms)", "seconds: 0.65"], ["a ping. (61.5 ms)", "seconds: 1.20"]),
         (["3 passed in 0.62s"], ["3 passed in 63.61s (0:01:03)"]),
         (["at 2026-11-21T08:26:13.638293Z"], ["at 2027-01-02T03:04:05Z"]),
         (
@@ -205,6 +206,9 @@ def test_port_is_rewritten_both_ways() -> None:
     assert play_compare.rewritten("python manage.py runserver", 4711) == (
         "python manage.py runserver 4711"
     )
+    assert play_compare.rewritten("python manage.py runasgi --reload", 4711) == (
+        "python manage.py runasgi --port 4711 --reload"
+    )
     assert play_compare.rewritten("ws://127.0.0.1:8000/ws/", 4711) == (
         "ws://127.0.0.1:4711/ws/"
     )
@@ -217,6 +221,7 @@ def test_second_port_is_rewritten_as_well() -> None:
     """A second server, and what names it, gets another port than the first."""
     command = "python manage.py runserver 8001"
     assert play_compare.rewritten(command, 4711, 815) == "python manage.py runserver 815"
+    assert play_compare.rewritten("https://localhost:8443", 4711, 815).endswith(":815")
     assert play_compare.as_shown(["from :815 to :4711"], 4711, "/tmp/x", 815) == [
         "from :8001 to :8000"
     ]

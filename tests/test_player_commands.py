@@ -16,7 +16,7 @@ from tools.player import warm
 from tools.player.scratch import environment
 from tools.player.warm import Cold, Warm
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("player-commands")]
 SECONDS = 60
 forks = pytest.mark.skipif(not can_fork(), reason="programs are not forked on this system")
 

@@ -14,6 +14,7 @@ from checks.errors import EnvironmentFault
 from tests.needs import require
 
 PAGE = "data:text/html,<title>Home</title><p>Hello</p>"
+pytestmark = pytest.mark.xdist_group("windows")
 
 
 @pytest.fixture(scope="module")

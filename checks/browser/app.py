@@ -14,7 +14,7 @@ from checks.harness.client import shorten
 from checks.harness.harness import Harness
 from checks.harness.people import Person
 from checks.harness.servers import LOCAL, Server
-from course.contract import CLIENT_PATH, GREETING, PING, PONG
+from course.contract import CLIENT_PATH, GREETING, PING, PONG, STREAM_PATH
 from course.deadline import patient
 
 MODULE = "notifications.js"
@@ -212,5 +212,5 @@ def stage(*, sockets: bool) -> str:
     """The script that gives a page its clock and, for `sockets`, a server that we play."""
     greeting: dict[str, Any] = {"type": GREETING, "message": "Connected", "user_id": 1}
     greeting["expires_in"] = SESSION
-    given = ", ".join(map(json.dumps, (greeting, PING, PONG, sockets)))
+    given = ", ".join(map(json.dumps, (greeting, PING, PONG, STREAM_PATH, sockets)))
     return f"{_STAGE.read_text('utf-8').rstrip()}({given})"

@@ -1,6 +1,7 @@
 // Runs in the learner's page before its own scripts: a clock that the check moves on, and for
-// the sockets a server that the check plays. `GREETING`, `PING` and `PONG` come from the contract.
-((GREETING, PING, PONG, playServer) => {
+// the sockets a server that the check plays. `GREETING`, `PING`, `PONG` and `STREAM` come from the
+// contract.
+((GREETING, PING, PONG, STREAM, playServer) => {
   const real = {
     setTimeout: window.setTimeout.bind(window),
     fetch: window.fetch.bind(window),
@@ -9,6 +10,7 @@
   const SLOW_CLOSE = 60_000; // a browser waits that long for the other side's close frame
   const MOST_ATTEMPTS = 400; // a page that makes more is not answered: it would never end
   const MOST_TIMERS = 5_000; // likewise
+  const BEAT = 10_000; // the server of a stream shows so often that it is there
 
   // The clock
 
@@ -44,6 +46,12 @@
 
   // The body is read here: what follows the answer needs no more time of the machine's.
   window.fetch = async (...given) => {
+    const { pathname } = new URL(given[0].url ?? given[0], location.href);
+    const isStream = pathname === STREAM;
+    // A page whose sockets we play gets no streams: what it does without sockets is then what it
+    // does without a server.
+    if (isStream && playServer) throw new TypeError("Failed to fetch");
+    if (isStream) return streamed(...given);
     if (lateness) await new Promise((resolve) => later(resolve, lateness, [], false));
     pending += 1;
     try {
@@ -56,6 +64,44 @@
       pending -= 1;
     }
   };
+
+  // A stream goes on: what is waited for is its beginning. Its server shows that it is there,
+  // which it does on a clock of its own, on that of the page.
+  async function streamed(...given) {
+    let begun = false;
+    const begin = () => {
+      if (!begun) soon(() => {});
+      if (!begun) pending -= 1;
+      begun = true;
+    };
+    pending += 1;
+    try {
+      const answer = await real.fetch(...given);
+      const { ok, status, statusText, headers } = answer;
+      if (!ok || !answer.body) return answer;
+      const beats = new TransformStream({
+        start(controller) {
+          const beat = () => {
+            try {
+              controller.enqueue(new TextEncoder().encode(": still here\n\n"));
+              later(beat, BEAT, [], false);
+            } catch {} // it has ended
+          };
+          later(beat, BEAT, [], false);
+        },
+        transform(chunk, controller) {
+          controller.enqueue(chunk);
+          begin();
+        },
+      });
+      const body = answer.body.pipeThrough(beats);
+      real.setTimeout(begin, 1_000); // it may have nothing to say
+      return new Response(body, { status, statusText, headers });
+    } catch (error) {
+      begin();
+      throw error;
+    }
+  }
 
   function soon(action) {
     pending += 1;

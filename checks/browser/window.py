@@ -57,7 +57,7 @@ class Window:
         self.session = session
         self.console: list[str] = []
         self.errors: list[str] = []
-        self.requests: list[str] = []
+        self._sent: list[tuple[str, str]] = []  # each request with its id
         self.failures: list[str] = []
         self.wires: list[Wire] = []
         self._by_request: dict[str, Wire] = {}
@@ -130,6 +130,11 @@ class Window:
                 return value
             time.sleep(_INTERVAL)
 
+    @property
+    def requests(self) -> list[str]:
+        """The addresses of all requests so far, without those that the browser has blocked."""
+        return [url for _, url in self._sent]
+
     def text(self) -> str:
         """All words that the page shows."""
         return str(self.run("document.body.innerText"))[:_SHOWN_WORDS]
@@ -151,7 +156,9 @@ class Window:
                 text = f"{entry['text']} {entry.get('url', '')}"
                 self._note(text, is_error=entry["level"] == "error")
             case "Network.requestWillBeSent":
-                self.requests.append(told["request"]["url"])
+                self._sent.append((told["requestId"], told["request"]["url"]))
+            case "Network.loadingFailed" if told.get("blockedReason"):
+                self._take_back(told["requestId"])
             case "Network.responseReceived" if told["response"]["status"] >= 400:
                 answer = told["response"]
                 self.failures.append(f"{answer['status']} {answer['url']}")
@@ -159,6 +166,12 @@ class Window:
                 threading.Thread(target=self._fulfil, args=[told], daemon=True).start()
             case _ if event.startswith("Network.webSocket"):
                 self._hear_wire(event.removeprefix("Network.webSocket"), told)
+
+    def _take_back(self, number: str) -> None:
+        """Forget the last request of that id: the browser has blocked it, so it was not sent."""
+        own = [each for each in self._sent if each[0] == number]
+        for each in own[-1:]:
+            self._sent.remove(each)
 
     def _note(self, text: str, *, is_error: bool) -> None:
         self.console.append(text)

@@ -23,10 +23,13 @@ from course.contract import (
     TOKEN_SUBPROTOCOL,
     TOKEN_WAYS,
     is_greeting,
+    is_presence,
 )
 from course.deadline import Deadline, at_most, patient, waiting_for
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from checks.harness.together import Gate
 
 # Long enough for a slow laptop; every wait says what it waited for. Seconds.
@@ -255,7 +258,8 @@ class Socket:
     `refused` is the HTTP status of a refused handshake (None once it is open); `frames`
     is what arrived so far; `close_code` is set when the other side has closed. A socket
     that sends more than any correct project does counts as silent from then on, and
-    `trouble` says so.
+    `trouble` says so. Which friends come and go is in `presence`: whoever waits for another
+    frame does not hear it.
     """
 
     url: str
@@ -266,6 +270,7 @@ class Socket:
     way: str = TOKEN_WAYS[0]
     offered: list[str] = field(default_factory=list)
     frames: list[Any] = field(default_factory=list)
+    presence: list[Any] = field(default_factory=list)
     close_code: int | None = None
     trouble: str = ""
     # Whether the handshake was sent and got no HTTP answer.
@@ -292,11 +297,12 @@ class Socket:
         patience: float = PATIENCE,
         at: tuple[str, int] | None = None,
         gate: Gate | None = None,
+        tls: SSLContext | None = None,
     ) -> Self:
         """Try the handshake; a refusal or a dead server is a result, not an error.
 
         `at` is the host and port to connect to instead of the ones in the URL; a `gate`
-        lets the handshake go together with others.
+        lets the handshake go together with others; `tls` knows a certificate of our own.
         """
         from websockets.exceptions import InvalidStatus, WebSocketException
         from websockets.sync.client import connect
@@ -322,6 +328,7 @@ class Socket:
                     max_size=_MOST_FRAME_BYTES,
                     proxy=None,
                     compression=None,
+                    ssl=tls,
                 )
                 found._connection = found._closing.enter_context(opening)
             found.subprotocol = found._connection.subprotocol
@@ -384,6 +391,14 @@ class Socket:
 
     def receive(self, patience: float = PATIENCE) -> Any:
         """The next frame, parsed if it is JSON; None if the socket closed or time ran out."""
+        end = time.monotonic() + patience
+        while is_presence(frame := self._next(patience)):
+            self.presence.append(self.frames.pop())
+            patience = max(0.0, end - time.monotonic())
+        return frame
+
+    def _next(self, patience: float) -> Any:
+        """The next frame, whatever it is about."""
         from websockets.exceptions import ConnectionClosed
 
         if self.ended:
@@ -475,6 +490,20 @@ class Socket:
         else:
             parts.append("still open")
         return "accepted, " + ", then ".join(parts)
+
+    def close_with(self, code: int) -> None:
+        """Close it with that code instead of the usual 1000."""
+        self.line.sent("close", f"close {code}")
+        self._connection.close(code)
+        self._closed = True
+        self._closing.close()
+
+    def cut(self) -> None:
+        """Lose the connection, as a phone in a tunnel does: no close frame is sent."""
+        self.line.sent("close", "the connection is cut")
+        self._connection.socket.shutdown(socket.SHUT_RDWR)
+        self._closed = True
+        self._closing.close()
 
     def close(self) -> None:
         if not self.ended and not self._closed:

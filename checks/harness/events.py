@@ -10,7 +10,7 @@ from checks.errors import Place
 from checks.harness.harness import Harness
 from checks.harness.project import read
 
-_TIMES = "created_at"
+_TIMES = ("created_at", "updated_at")
 
 
 def differences(found: Any, wanted: Any, where: str = "") -> list[str]:
@@ -55,12 +55,32 @@ def shape(value: Any) -> Any:
 
 def place_of_kind(harness: Harness, kind: str) -> Place | None:
     """The line of the project that names an event's kind in quotes, tests left out."""
-    quoted = re.compile(rf"""["']{re.escape(kind)}["']""")
+    return first_line(harness, rf"""["']{re.escape(kind)}["']""")
+
+
+def place_of_function(harness: Harness, name: str) -> Place | None:
+    """Where the project defines a function of that name; None without a name."""
+    place = first_line(harness, rf"\bdef {re.escape(name)}\(") if name else None
+    return place and Place(place.file, place.line, name)
+
+
+# Where the code of a project is not: its tests, and what only names things of elsewhere.
+_ELSEWHERE = ("test", "migrations", "urls")
+
+
+def first_line(
+    harness: Harness, pattern: str, elsewhere: tuple[str, ...] = _ELSEWHERE
+) -> Place | None:
+    """The first line of the project's own code with that pattern, or None.
+
+    `elsewhere` are what the names of folders and files begin with that are left out.
+    """
+    wanted = re.compile(pattern)
     for path in sorted(harness.project.backend.rglob("*.py")):
         parts = path.relative_to(harness.project.backend).parts
-        if any(p.startswith(("test", "migrations", "urls")) for p in parts):
+        if any(part.startswith(elsewhere) for part in parts):
             continue
         for number, line in enumerate(read(path).splitlines(), 1):
-            if quoted.search(line):
+            if wanted.search(line):
                 return Place(harness.project.relative(path), number)
     return None

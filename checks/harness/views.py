@@ -6,22 +6,33 @@ from pathlib import Path
 
 from checks.errors import EnvironmentFault, NotYet, Place
 from checks.harness.client import Answer
+from checks.harness.events import place_of_function
 from checks.harness.harness import Harness
 from checks.harness.servers import need
 
 
-def unexpected(harness: Harness, answer: Answer, expected: str) -> NotYet:
-    """The news that an answer is not what it should be, with the view that gave it."""
-    return NotYet(str(answer), expected=expected, look_at=_view_of(harness, answer))
+def unexpected(
+    harness: Harness, answer: Answer, expected: str, *, decides: str = ""
+) -> NotYet:
+    """The news that an answer is not what it should be, with the view that gave it.
+
+    `decides` names the function behind the view that does, if the project has one.
+    """
+    place = _origin(harness, answer, decides)
+    return NotYet(str(answer), expected=expected, look_at=place)
 
 
-def needed(harness: Harness, answer: Answer, status: int) -> Answer:
-    """As servers.need(), but with the view as the place where nothing better is known."""
+def needed(harness: Harness, answer: Answer, status: int, *, decides: str = "") -> Answer:
+    """As servers.need(), but with that place where nothing better is known."""
     try:
         return need(answer, status)
     except NotYet as news:
-        news.look_at = news.look_at or _view_of(harness, answer)
+        news.look_at = news.look_at or _origin(harness, answer, decides)
         raise
+
+
+def _origin(harness: Harness, answer: Answer, decides: str) -> Place | None:
+    return answer.place or place_of_function(harness, decides) or _view_of(harness, answer)
 
 
 def _view_of(harness: Harness, answer: Answer) -> Place | None:

@@ -285,14 +285,19 @@ def cause_and_row_are_one(harness: Harness) -> None:
     """A change and its notifications are saved together, or neither is."""
     stage = stage_of(harness)
     for case in _cases(stage):
-        for number in range(1, _MOST_WRITES):
-            deed = case.request(headers={"X-Check-Break": str(number)})
-            if deed.answer.headers.get("x-check-broke") != "yes":
-                break
-            if (happened := case.happened()) != case.told():
-                raise _half_done(stage, case, deed, happened)
-            if happened:
-                break  # what failed had nothing to do with either
+        all_or_nothing(stage, case)
+
+
+def all_or_nothing(stage: Stage, case: Case) -> None:
+    """Whichever write of the request fails: it was done and told, or neither."""
+    for number in range(1, _MOST_WRITES):
+        deed = case.request(headers={"X-Check-Break": str(number)})
+        if deed.answer.headers.get("x-check-broke") != "yes":
+            break
+        if (happened := case.happened()) != case.told():
+            raise _half_done(stage, case, deed, happened)
+        if happened:
+            break  # what failed had nothing to do with either
 
 
 def _half_done(stage: Stage, case: Case, deed: Deed, happened: bool) -> NotYet:

@@ -120,7 +120,7 @@ def rollback_leaves_no_hole(harness: Harness) -> None:
 @item("resume.writers", needs=["resume.no-hole"])
 def writers_do_not_collide(harness: Harness) -> None:
     """On PostgreSQL, posts at the same moment leave out no number and repeat none."""
-    stage = harness.once("stage on PostgreSQL", lambda: _on_postgres(harness))
+    stage = harness.once("stage on PostgreSQL", lambda: stage_on_postgres(harness))
     readers = people(stage, "pg-xenia", "pg-yuri")
     authors = people(stage, "pg-ada", "pg-bert", "pg-cleo")
     for author in authors:
@@ -158,7 +158,8 @@ def on_postgres(url: str) -> dict[str, Any]:
     return {"database": "verify", "database_is": proof}
 
 
-def _on_postgres(harness: Harness) -> Stage:
+def stage_on_postgres(harness: Harness) -> Stage:
+    """The project on a PostgreSQL of its own, migrated."""
     url = harness.postgres().url
     plan = {**on_postgres(url), "variables": {"DATABASE_URL": url}}
     argv = ["manage.py", "migrate", "--noinput"]
@@ -271,19 +272,19 @@ def gap_heals(harness: Harness) -> None:
     alice, bob = people(stage, "asa", "bill")
     reader = Reader.of(stage, bob)
     with reader.socket:
-        with _lost(stage):
+        with lost(stage):
             done(write(stage, alice, bob.id, "Lost"), 201, "new_message")
         done(write(stage, alice, bob.id, "Not lost"), 201, "new_message")
         _expect_shown(reader, ["Lost", "Not lost"], "and the next one arrived")
         reader.read_rest()  # until then the server may still look for more
-        with _lost(stage):
+        with lost(stage):
             done(write(stage, alice, bob.id, "The last one"), 201, "new_message")
         wanted = ["Lost", "Not lost", "The last one"]
         _expect_shown(reader, wanted, "and the client sent a ping")
 
 
 @contextlib.contextmanager
-def _lost(stage: Stage) -> Iterator[None]:
+def lost(stage: Stage) -> Iterator[None]:
     """What is sent to groups inside is lost, as while a Redis starts again."""
     stage.control("lose", yes=True)
     try:
@@ -388,11 +389,11 @@ def page_shows_each_event_once(harness: Harness) -> None:
         raise page.news("bob signed in, and his page was not greeted", expected="it is")
     told = [_tell(stage, alice, bob, "the first")]
     _expect_announced(page, told, "one event was sent")
-    with _lost(stage):
+    with lost(stage):
         told.append(_tell(stage, alice, bob, "a lost one"))
     told.append(_tell(stage, alice, bob, "the one behind it"))
     _expect_announced(page, told, "the second of three events was lost on the way")
-    with _lost(stage):
+    with lost(stage):
         told.append(_tell(stage, alice, bob, "a lost one, and none behind it"))
     _expect_announced(page, told, "the last event was lost on the way")
     for missed in (["a missed one", "another"], []):

@@ -2,23 +2,24 @@
 
 Run as `daphne composed_asgi:application` in the backend folder: HTTP goes to Django, a
 WebSocket through the project's middleware and routes to its consumer, or, if the environment
-says so, to what the project itself serves. What the project has no address for at this stage,
+says so, both to what the project itself serves. What the project has no address for at this stage,
 the tool asks for below /__check__/; only this machine can.
 """
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import json
 import os
+import time
 import traceback
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
 
-# With the static files, as runserver serves them: a page is shown from here, too.
-django_application = ASGIStaticFilesHandler(get_asgi_application())
+django_application = get_asgi_application()
 
 import check_trouble  # noqa: E402 - Django has to be set up first
 from channels.layers import get_channel_layer  # noqa: E402
@@ -29,6 +30,8 @@ from check_discovery import Parts, is_async  # noqa: E402
 from check_journal import Journal, keeping, note, plain, take  # noqa: E402
 from check_layer_log import LayerLog, kind_of  # noqa: E402
 from check_layer_log import number as socket_number  # noqa: E402
+from check_products import save_product  # noqa: E402
+from django.apps import apps  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.urls.exceptions import Resolver404  # noqa: E402
@@ -41,6 +44,7 @@ parts = Parts(os.getcwd(), os.environ["NUMENEON_CHECK_PATH"])
 # Whether sockets go to the application in the project's asgi.py, with all that is around it.
 WHOLE = bool(os.environ.get("NUMENEON_CHECK_WHOLE"))
 running = set()
+running_queries = set()
 errors = []
 memberships = {}
 socket_journals = {}
@@ -273,14 +277,43 @@ async def lose(yes):
     return check_trouble.lose(yes)
 
 
-async def age(days):
-    """That many days pass for everything that is in the database."""
-    return await _in_thread(let_days_pass, {"days": days})
+async def age(days, user_id=None):
+    """That many days pass for all that is in the database, or for what belongs to that user."""
+    return await _in_thread(let_days_pass, {"days": days, "user_id": user_id})
+
+
+async def rows():
+    """How many rows all tables of the project have together."""
+
+    def count_rows():
+        models = apps.get_models(include_auto_created=True)
+        return {"rows": sum(model._base_manager.count() for model in models)}
+
+    return await _in_thread(count_rows, {})
 
 
 async def same_minute():
     """Whatever happened in a minute has happened at its beginning, at one moment."""
     return await _in_thread(drop_seconds, {})
+
+
+async def product(**fields):
+    """Make a product with that name and price, or give it another price; {} without a model."""
+    return await _in_thread(save_product, fields)
+
+
+async def busy(seconds):
+    """The thread in which sockets use the database is busy for so long, with somebody's query."""
+    task = asyncio.ensure_future(sync_to_async(time.sleep)(seconds))
+    running_queries.add(task)
+    task.add_done_callback(running_queries.discard)
+    return {}
+
+
+async def idle():
+    """Wait until nobody's query is busy any more."""
+    await asyncio.gather(*running_queries)
+    return {}
 
 
 async def fail(error):
@@ -300,14 +333,26 @@ async def _in_thread(call, arguments):
 
 
 _CONTROLS = (found, state, socket, slow_groups, notify, notify_each, flood, journal)
-_CONTROLS += (change, save, bulk_users, age, same_minute, lose, fail)
+_CONTROLS += (
+    change,
+    save,
+    bulk_users,
+    age,
+    rows,
+    same_minute,
+    product,
+    lose,
+    busy,
+    idle,
+    fail,
+)
 CONTROLS = {c.__name__: c for c in _CONTROLS}
 
 
 async def http(scope, receive, send):
     """Django, but for the paths of the checks."""
     if not scope["path"].startswith(PREFIX):
-        await django_application(scope, receive, send)
+        await _with_static_files()(scope, receive, send)
         return
     socket_number.set(dict(scope["headers"]).get(CALL, b"").decode())
     body, more = b"", True
@@ -323,6 +368,17 @@ async def http(scope, receive, send):
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+
+@functools.cache
+def _with_static_files():
+    """What answers HTTP, with the static files, as runserver serves them: a page is shown, too."""
+    application = django_application
+    if WHOLE:
+        # One that cannot be imported is news of an item about sockets.
+        with contextlib.suppress(Exception):
+            application = get_default_application()
+    return ASGIStaticFilesHandler(application)
 
 
 def watch_groups(layer):

@@ -18,8 +18,11 @@ _PASSED_ON += [signal.SIGUSR1, signal.SIGUSR2]
 def main():
     desk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     argv = [sys.executable, *sys.argv[2:]]
+    # The program may run, and be sent a signal, before we know its number.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
     pid = _asked(desk, sys.argv[1], argv)
     if pid is None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
         os.execv(sys.executable, argv)
 
     def pass_on(number, frame):
@@ -28,6 +31,7 @@ def main():
 
     for number in _PASSED_ON:
         signal.signal(number, pass_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
     status = _answer(desk).get("status")
     if status is None:  # the tool is gone
         os.killpg(pid, signal.SIGKILL)

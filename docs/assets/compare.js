@@ -1,5 +1,5 @@
-// The page that compares the steps. It holds the diffs of neighbours; this draws the difference
-// of the two steps that are chosen, unified or side by side. The choice is in the address
+// The page that compares the steps. It holds the diffs of neighbours, those of tests compressed;
+// this draws the difference of the two steps that are chosen, unified or side by side. The choice is in the address
 // (?view=side#3-5), so that a link shows what its sender saw; behind a slash the address may
 // name a file (#3-5/backend/numeneon/asgi.py).
 (() => {
@@ -44,8 +44,9 @@
       [path, { path, isTest, versions: [[first, lines]] }]));
     for (const pair of page.querySelectorAll(".pair")) {
       const step = Number(pair.id.split("-")[1]);
-      for (const block of pair.querySelectorAll("pre code")) {
-        const [old, now, ...diff] = block.textContent.replace(/\n$/, "").split("\n");
+      const blocks = [...pair.querySelectorAll("pre code")].map((block) => block.textContent);
+      for (const text of [...blocks, ...data.tests[pair.id]]) {
+        const [old, now, ...diff] = text.replace(/\n$/, "").split("\n");
         const deleted = now === "+++ /dev/null";
         const { versions } = files.get((deleted ? old : now).slice("+++ b/".length));
         const lines = versions.at(-1)[1] ?? [];
@@ -300,9 +301,8 @@
   };
 
   class Comparison {
-    constructor(page) {
+    constructor(page, data) {
       this.page = page;
-      const data = JSON.parse(page.querySelector("script").textContent);
       this.steps = data.steps;
       this.numbers = data.steps.map(([number]) => number);
       this.files = filesOf(page, data);
@@ -378,6 +378,16 @@
     }
   }
 
+  const unpacked = (text) => {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const unzipped = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Response(unzipped).json();
+  };
+
   const page = document.querySelector(".compare");
-  if (page) new Comparison(page);
+  // A browser that cannot do this shows the neighbours.
+  if (page) {
+    unpacked(page.querySelector("script").textContent)
+      .then((data) => new Comparison(page, data));
+  }
 })();

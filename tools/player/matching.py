@@ -13,12 +13,15 @@ ELLIPSIS = "..."
 # In a command, before it is run: every page gets ports of its own, {port} and {second}.
 COMMANDS = (
     (r"\b8000\b", "{port}"),
-    (r"\b8001\b", "{second}"),
+    (r"\b8001\b|\b8443\b", "{second}"),
     (r"manage\.py runserver$", "manage.py runserver {port}"),
+    (r"manage\.py runasgi\b", "manage.py runasgi --port {port}"),
 )
 # In what a page shows and in what came, before the two are compared.
 OUTPUT = (
     (r"\b\d+\.\d+ ?s\b( \(\d+:\d\d:\d\d\))?", "N s"),  # how long something took
+    (r"\b\d+\.\d+ ms\b", "N ms"),
+    (r"\bseconds: \d+\.\d+", "seconds: N"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
     (r"\[\d\d/\w{3}/\d{4}[ :]\d\d:\d\d:\d\d\]", "[TIME]"),  # logs of runserver and Daphne
     (r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", "TIME"),  # at the beginning of Daphne's
@@ -26,13 +29,15 @@ OUTPUT = (
     (r"\[127\.0\.0\.1:\d+\]$", "[127.0.0.1:PORT]"),  # the same in runserver's log
     (r'(" \d{3}) \d+$', r"\1 SIZE"),  # its error pages hold the port, so their sizes differ
     (r"\bprocess \[\d+\]", "process [ID]"),
+    (r"\(_ssl\.c:\d+\)", "(_ssl.c:LINE)"),  # of a version of Python
     (r"\b0x[0-9a-fA-F]+\b", "0xADDRESS"),
     (r"^\d+:[A-Z] \d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d+", "ID TIME"),  # Redis' log
 )
 
 
 def rewritten(command: str, port: int, second: int = 8001) -> str:
-    """A command of a page as it is run: with ports of its own in the place of 8000 and 8001."""
+    """A command of a page as it is run: with ports of its own in the place of 8000, 8001
+    and 8443, at which a second server has TLS."""
     for pattern, new in COMMANDS:
         command = re.sub(pattern, new.format(port=port, second=second), command)
     return command

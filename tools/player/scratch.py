@@ -95,7 +95,8 @@ class Scratch:
 
     def port_of(self, command: str) -> int:
         """The port at which the server of a command answers."""
-        return self.second_port if "8001" in command else self.port
+        second = "8001" in command or "8443" in command
+        return self.second_port if second else self.port
 
 
 def make(root: Path, step: Step | None, commands: Cold) -> Scratch:

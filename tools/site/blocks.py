@@ -318,7 +318,8 @@ def inline(text: str) -> str:
     """A sentence as HTML; what stands between backticks becomes code."""
     parts = re.split(r"`([^`]+)`", text)
     return "".join(
-        f"<code>{html.escape(part)}</code>"
+        # Markdown would make __init__ bold.
+        f"<code>{html.escape(part).replace('__', '&#95;&#95;')}</code>"
         if number % 2
         else html.escape(part, quote=False)
         for number, part in enumerate(parts)

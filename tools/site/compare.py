@@ -1,13 +1,16 @@
 """Makes the page that compares the steps: what changes from each step to the next.
 
-The neighbours' diffs are there to be unfolded. Where scripts run, assets/compare.js makes every
-version of every file out of them, and draws the difference of any two steps.
+The neighbours' diffs are there to be unfolded, without those of tests. Where scripts run,
+assets/compare.js makes every version of every file out of them, and draws the difference of any
+two steps. What only the script needs is compressed: a page of all steps' tests would be heavy.
 """
 
 from __future__ import annotations
 
+import base64
 import html
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import Any
@@ -29,26 +32,25 @@ def anchor(a: Step, b: Step) -> str:
 def compare(directive: Directive, page: Page) -> list[str]:
     """All differences between steps, as HTML."""
     data = json.dumps(beginnings(course.steps()), separators=(",", ":"), ensure_ascii=False)
-    # In a script, `<` could end it: JSON can say the same letter otherwise.
-    data = data.replace("<", "\\u003c")
+    packed = base64.b64encode(zlib.compress(data.encode(), 9)).decode()
     return [
         '<div class="compare">',
         '<div class="neighbours">',
         *(line for a, b in pairwise(course.steps()) for line in _pair(a, b)),
         "</div>",
-        f'<script type="application/json">{data}</script>',
+        f'<script type="application/octet-stream">{packed}</script>',
         "</div>",
     ]
 
 
 def beginnings(steps: Sequence[Step]) -> dict[str, Any]:
-    """What the diffs begin with: `{"steps": [[number, title]...], "files": [[path, is_test,
-    lines]...]}`.
+    """What the script needs besides the diffs on the page: `{"steps": [[number, title]...],
+    "files": [[path, is_test, lines]...], "tests": {"3-4": [diff...]}}`.
 
     The files are those that any two neighbours differ in, tests last, and their lines those
-    after the first step: null if there is no such file yet.
+    after the first step: null if there is no such file yet. `tests` are the diffs of tests.
     """
-    pairs = pairwise(steps)
+    pairs = list(pairwise(steps))
     changed = {change.path for a, b in pairs for change in differences.changes(a, b)}
     paths = sorted(changed, key=_place)
     first = {path: differences.text_of(steps[0], path) for path in paths}
@@ -58,6 +60,14 @@ def beginnings(steps: Sequence[Step]) -> dict[str, Any]:
             [path, differences.is_test(path), None if text is None else text.splitlines()]
             for path, text in first.items()
         ],
+        "tests": {
+            anchor(a, b): [
+                "\n".join([*_names(change), *change.unified()])
+                for change in differences.changes(a, b)
+                if differences.is_test(change.path)
+            ]
+            for a, b in pairs
+        },
     }
 
 
@@ -68,9 +78,8 @@ def _place(path: str) -> tuple[bool, str, str]:
 
 def _pair(a: Step, b: Step) -> Iterator[str]:
     """What changes from one step to the next, folded."""
-    changed = sorted(
-        differences.changes(a, b), key=lambda change: differences.is_test(change.path)
-    )
+    changed = differences.changes(a, b)
+    tests = [change for change in changed if differences.is_test(change.path)]
     title = html.escape(f"From step {a.number}, {a.title}, to step {b.number}, {b.title}")
     files = "1 file" if len(changed) == 1 else f"{len(changed)} files"
     added = sum(change.added for change in changed)
@@ -78,7 +87,14 @@ def _pair(a: Step, b: Step) -> Iterator[str]:
     yield f'<details id="{anchor(a, b)}" class="pair">'
     yield f"<summary>{title} <small>{files}, {counts(added, removed)}</small></summary>"
     for change in changed:
-        yield from _file(change)
+        if change not in tests:
+            yield from _file(change)
+    if tests:
+        size = counts(
+            sum(test.added for test in tests), sum(test.removed for test in tests)
+        )
+        command = f"python3 tutorial.py diff {a.number} {b.number}"
+        yield f"<p>Tests: {size}, which <code>{command}</code> shows.</p>"
     yield "</details>"
 
 
@@ -96,12 +112,17 @@ def _unified(change: Change) -> str:
     Neighbouring lines of one kind are one element: a page of many elements is large, and takes
     the generators seconds.
     """
-    old = f"a/{change.path}" if change.before is not None else "/dev/null"
-    new = f"b/{change.path}" if change.after is not None else "/dev/null"
-    heading = _marked("gh", [f"--- {old}", f"+++ {new}"])
+    heading = _marked("gh", _names(change))
     kinds = {"+": "gi", "-": "gd", "@": "gu"}
     runs = groupby(change.unified(), key=lambda line: kinds.get(line[:1]))
     return heading + "".join(_marked(kind, lines) for kind, lines in runs)
+
+
+def _names(change: Change) -> list[str]:
+    """The first two lines of a diff."""
+    old = f"a/{change.path}" if change.before is not None else "/dev/null"
+    new = f"b/{change.path}" if change.after is not None else "/dev/null"
+    return [f"--- {old}", f"+++ {new}"]
 
 
 def _marked(kind: str | None, lines: Iterable[str]) -> str:

@@ -7,6 +7,8 @@
     {{ summary asgi }}  what a check of the step says at its end when all passed
     {{ items asgi }}    how many items of its checklist are judged, {{ manual asgi }} how many
                         only a person can judge; also of one part: {{ items resume.1 }}
+    {{ measured final.event-1000-ms }}   the median of what benchmarks/compare.py has measured
+    {{ times final.event-1000-ms }}      how many times the bare loop's that is
 
 A step is named as on the command line; its name without the number survives when steps are
 inserted before it. A backslash in front shows the braces themselves: `\\{{ steps }}`. The
@@ -16,9 +18,11 @@ extension fills these in when the site is built, the player before it compares.
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import course
 from checks.items import Item, items_of
@@ -55,9 +59,17 @@ def _filled(place: re.Match[str], text: str) -> str:
     try:
         if step is None:
             return OF_THE_COURSE[name]()
+        if name in OF_A_MEASUREMENT:
+            return OF_A_MEASUREMENT[name](_measurement(step))
         return OF_A_STEP[name](course.step(step))
     except KeyError:
-        known = ", ".join([*OF_THE_COURSE, *(f"{each} STEP" for each in OF_A_STEP)])
+        known = ", ".join(
+            [
+                *OF_THE_COURSE,
+                *(f"{each} STEP" for each in OF_A_STEP),
+                *(f"{each} CONTENDER.MEASURE" for each in OF_A_MEASUREMENT),
+            ]
+        )
         why = f"there is no such fact; there are: {known}"
     except (UnknownStep, LookupError) as error:
         why = str(error)
@@ -116,6 +128,32 @@ def _minutes(step: Step) -> str:
     return str(step.part.minutes if step.part else step.minutes)
 
 
+@functools.cache
+def _measured() -> dict[str, dict[str, Any]]:
+    """What benchmarks/compare.py has found: by contender, by measure."""
+    found: dict[str, dict[str, Any]] = {}
+    folder = course.ROOT / "docs" / "assets" / "benchmarks"
+    # compare-5000.json, and then compare.json: what is in both comes from the last one.
+    for file in sorted(folder.glob("compare*.json")):
+        for contender, measures in json.loads(file.read_text("utf-8"))["summary"].items():
+            found.setdefault(contender, {}).update(measures)
+    return found
+
+
+def _measurement(name: str) -> dict[str, Any]:
+    """A measure of a contender, named `final.event-1000-ms`. Raises LookupError."""
+    contender, _, measure = name.partition(".")
+    for known, found in _measured().get(contender, {}).items():
+        if known.replace(" ", "-") == measure:
+            return dict(found)
+    raise LookupError(f"nobody has measured {name}")
+
+
+def _figure(value: float) -> str:
+    """A figure with as many digits as it is worth."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
 OF_THE_COURSE: dict[str, Callable[[], str]] = {
     "steps": lambda: words_for(len(course.steps())),
     "hours": lambda: hours_for(sum(step.minutes for step in course.steps())),
@@ -127,4 +165,8 @@ OF_A_STEP: dict[str, Callable[[Step], str]] = {
     "items": _items,
     "manual": _manual,
     "summary": _summary,
+}
+OF_A_MEASUREMENT: dict[str, Callable[[dict[str, Any]], str]] = {
+    "measured": lambda found: _figure(found["figures"]["median"]),
+    "times": lambda found: _figure(found["ratio"]["median"]),
 }

@@ -27,7 +27,8 @@ class BadReference(LookupError):
 class Listing:
     """Lines `first..last` (from 0, end excluded) of one file in the state after a step.
 
-    `name` is how the piece is called in a sentence, empty for a whole file. `earlier` are
+    `name` is how the piece is called in a sentence, empty for a whole file, `symbol` what it
+    is in Python, if it is one with all its lines or with the head of a class. `earlier` are
     the lines of the file that the page has shown before, `taken` the hunks whose old lines
     are gone by then; `tried` is the piece that the page has put something else in the place
     of, wrong or a first version, which this takes away.
@@ -38,6 +39,7 @@ class Listing:
     first: int
     last: int
     name: str = ""
+    symbol: str = ""
     earlier: frozenset[int] = frozenset()
     taken: frozenset[Hunk] = frozenset()
     tried: Listing | None = None
@@ -67,6 +69,13 @@ class Listing:
     def new_lines(self) -> frozenset[int]:
         """The indexes of the lines that are not there yet, blank ones left out."""
         new = self.change.new
+        if self.instead is not None:
+            known = {*self.old_lines, ""}
+            return frozenset(
+                number
+                for number in range(self.first, self.last)
+                if new[number].rstrip() not in known and number not in self.earlier
+            )
         return frozenset(
             number
             for hunk in self.hunks
@@ -81,6 +90,8 @@ class Listing:
         Where two pieces share a hunk, they go with the piece that the page shows first.
         """
         old = self.change.old
+        if self.instead is not None:
+            return self._before(self.instead) if self.instead else []
         return [
             line
             for hunk in self.hunks
@@ -88,6 +99,49 @@ class Listing:
             for line in old[hunk.old_first : hunk.old_last]
             if line.strip()
         ]
+
+    @functools.cached_property
+    def instead(self) -> str | None:
+        """The symbol of the file before that this one takes the place of as a whole, "" where
+        that is none; None where the changes within it are what there is to show.
+
+        Lines of two symbols may be one change only because they are close to each other.
+        """
+        if not self.symbol or not self.change.before:
+            return None
+        before, old = self.change.before, self.change.old
+        touched = [
+            number
+            for hunk in self.hunks
+            if hunk not in self.taken
+            for number in range(hunk.old_first, hunk.old_last)
+            if old[number].strip()
+        ]
+        owners = {regions.around(before, number) for number in touched}
+        if all(f"{owner}.".startswith(f"{self.symbol}.") for owner in owners):
+            return None
+        if self.symbol in regions.symbols(before):
+            now = [line for line in self.lines if line.strip()]
+            return None if self._before(self.symbol) == now else self.symbol
+        if owners <= set(regions.symbols(self.change.after or "")):
+            return ""
+        [owner, *others] = owners
+        beside = owner.rpartition(".")[0] == self.symbol.rpartition(".")[0]
+        if not owner or others or not beside:
+            return None
+        # What is left of a symbol of which little goes is in another one now.
+        return owner if 2 * len(touched) >= len(self._before(owner)) else None
+
+    def _before(self, symbol: str) -> list[str]:
+        """The lines of a symbol one step before, without blank ones."""
+        first, last = regions.symbol(self.change.before or "", symbol)
+        return [line for line in self.change.old[first:last] if line.strip()]
+
+    @property
+    def of_before(self) -> list[str]:
+        """Those of these lines that were somewhere in the file one step before."""
+        old = {line.strip() for line in self.change.old}
+        return [line for line in self.lines if line.strip() and line.strip() in old]
 
     @property
     def is_all_new(self) -> bool:
@@ -202,6 +256,9 @@ class Page:
         found = replace(
             found, earlier=frozenset(self.lines.get(found.path, ())), tried=tried
         )
+        if set(found.hunks) <= self.hunks.get(found.path, set()) and not found.of_before:
+            # An earlier piece has replaced what was there, and this comes beside it.
+            found = replace(found, taken=frozenset(found.hunks))
         self.tries.setdefault(found.path, []).append(found)
         self._show(found)
         if found.is_all_new or tried:
@@ -230,7 +287,10 @@ def listing(values: Mapping[str, str]) -> Listing:
         raise BadReference(f"{place}: {error}") from error
     if not any(line.strip() for line in change.new[first:last]):
         raise BadReference(f"{change.path} in step {step.slug}: {wanted or 'it'} is empty")
-    return Listing(step, change, first, last, _name(text, values))
+    symbol = (
+        values.get("symbol", "").removesuffix(regions.HEAD).replace(regions.IMPORTS, "")
+    )
+    return Listing(step, change, first, last, _name(text, values), symbol)
 
 
 def _name(text: str, values: Mapping[str, str]) -> str:
@@ -263,6 +323,9 @@ def _where(shown: Listing) -> str:
         return "create new file"
     if shown.is_all_new:
         return _place(shown)
+    if shown.instead:
+        instead = _name(change.before or "", {"symbol": shown.instead})
+        return f"{'replace' if shown.instead == shown.symbol else 'in place of'} {instead}"
     if not shown.new_lines and not shown.old_lines:
         return shown.name
     inside = f"in {shown.name}, " if shown.name else ""
@@ -277,7 +340,10 @@ def _replaced(shown: Listing, lines: str = "") -> str:
         return shown.name
     if shown.last - shown.first >= len(shown.change.new):
         return "the whole file"
-    return lines or f"the lines that begin with `{shown.lines[0].strip()}`"
+    first = shown.lines[0]
+    if first not in shown.of_before and shown.old_lines:
+        first = shown.old_lines[0]  # the reader does not have the other one
+    return lines or f"the lines that begin with `{first.strip()}`"
 
 
 def _amount(new: int, old: int) -> str:
@@ -308,8 +374,10 @@ def _landmark(change: Change, number: int) -> str:
     text = change.after or ""
     if change.path.endswith(".py"):
         ends = {regions.symbol(text, name)[1]: name for name in regions.symbols(text)}
-        if number + 1 in ends:
-            return _name(text, {"symbol": ends[number + 1]})
+        if name := ends.get(number + 1):
+            whole = name.removesuffix(regions.HEAD)  # a class without methods is all head
+            is_whole = regions.symbol(text, whole)[1] == number + 1
+            return _name(text, {"symbol": whole if is_whole else name})
     line = change.new[number].strip()
     if line == "}":
         begin = next(line for line in reversed(change.new[:number]) if line[:1].strip())

@@ -15,6 +15,7 @@ Ranges are pairs of line indexes, counted from 0, the second one behind the last
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
@@ -40,6 +41,7 @@ class NotFound(LookupError):
 # Symbols of Python
 
 
+@functools.lru_cache(maxsize=8192)
 def symbol(text: str, name: str) -> Range:
     """The lines of a symbol: a function, class, method or assigned name with the comments
     right above it; `<imports>`, all down to the last import at the top level; `X.<head>`,
@@ -73,6 +75,19 @@ def symbols(text: str) -> list[str]:
         if isinstance(node, ast.ClassDef):
             names.append(name + HEAD)
     return names
+
+
+@functools.lru_cache(maxsize=8192)
+def around(text: str, number: int) -> str:
+    """The innermost symbol of a Python text that a line is in, "" for none."""
+    inside = [
+        (last - first, name)
+        for name in symbols(text)
+        if name != IMPORTS and not name.endswith(HEAD)
+        for first, last in [symbol(text, name)]
+        if first <= number < last
+    ]
+    return min(inside)[1] if inside else ""
 
 
 def _imports(tree: ast.Module) -> Range:

@@ -234,6 +234,8 @@ def greeting(port: int, password: str | None) -> list[str]:
             f"  browser  http://127.0.0.1:{port}{page}  (each user in a private window)",
             "",
         ]
+    if _request(port, "GET", contract.DOCS_PATH):
+        lines += [f"  API      http://127.0.0.1:{port}{contract.DOCS_PATH}", ""]
     if password:
         lines += [f"  {person}   password {password}" for person in PEOPLE]
         lines += [

@@ -9,24 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from course import ROOT, Step, contract, scratch
-from course.files import copy_tree
 from course.terminal import has_colour, paint, say
 from workshop.errors import Exit
 from workshop.home import Home
 
 OURS = ("tutorial.py", "course", "checks", "workshop", "tools", "tests", "benchmarks")
-# A step's own tests run at least so many percent of the lines of its code.
-COVERAGE = (
-    "--cov=.",
-    f"--cov-config={ROOT / 'pyproject.toml'}",
-    "--cov-fail-under=95",
-    "--cov-report=",
-)
 
 
 @dataclass(frozen=True)
@@ -80,10 +70,9 @@ def gate(home: Home, *, fast: bool, full: bool) -> list[GateStage]:
         _shown("lint", [*ruff, "check", *ours], home.root),
         _shown("format", [*ruff, "format", "--check", *ours], home.root),
         *types(home),
-        *([] if fast else steps(home)),
         _shown(
             "tests",
-            _pytest([*chosen, *(["--full"] if full else [])], spare=1 if fast else 2),
+            _pytest([*chosen, *(["--full"] if full else [])], spare=1 if fast else 4),
             home.root,
         ),
     ]
@@ -104,8 +93,10 @@ def _pytest(extra: Sequence[str], *, spare: int = 2) -> list[str]:
     takes seconds to collect them all.
     """
     alone = any(option.startswith(ONE_PROCESS) for option in extra)
-    # Tests of one group (of the built site) share a worker: what they need is made once.
+    # Tests of one group (of the built site) share a worker: what they need is made once. They
+    # begin in the order of tests/conftest.py, and not the largest group first.
     several = ["-n", str((os.cpu_count() or 1) + spare), "--dist", "loadgroup"]
+    several.append("--no-loadscope-reorder")
     workers = [] if alone else several
     return [sys.executable, "-m", "pytest", *workers, *extra]
 
@@ -125,39 +116,6 @@ def _environment() -> dict[str, str]:
     kept = {"NUMENEON_PATIENCE": _PATIENCE, **os.environ}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept
-
-
-def steps(home: Home) -> list[GateStage]:
-    """Each step's own tests, in a copy outside the repository, some at a time."""
-    say("", "== the steps' own tests, each in a copy of its own")
-    there = [step for step in home.steps if (home.root / "steps" / step.slug).is_dir()]
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        return list(pool.map(lambda step: step_tests(home, step), there))
-
-
-def step_tests(home: Home, step: Step) -> GateStage:
-    """The tests of one step: its output is printed if they fail."""
-    start = time.monotonic()
-    kept = contract.without_steering(os.environ)
-    with scratch.scratch_folder(scratch.STEP) as folder:
-        copy = folder / step.slug
-        copy_tree(home.folder(step), copy)
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *COVERAGE],
-            cwd=copy / "backend",
-            env=kept
-            | {
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "COVERAGE_FILE": str(folder / "coverage"),
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-    seconds = time.monotonic() - start
-    output = done.stdout.decode("utf-8", errors="replace").rstrip()
-    ends = " · ".join(output.splitlines()[-2:]) if output else "no output"
-    say(f"steps/{step.slug}: {ends}" if done.returncode == 0 else output)
-    return GateStage(f"steps/{step.slug}", done.returncode == 0, seconds)
 
 
 def summary(stage: GateStage, *, colour: bool) -> str:

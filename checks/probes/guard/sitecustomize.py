@@ -56,9 +56,12 @@ def _put(settings, name, value):
 
 def _scratch_databases(settings, path):
     def scratch(alias):
-        engine = "django.db.backends.sqlite3"
         theirs = settings.DATABASES.get(alias, {})
-        options = theirs.get("OPTIONS", {}) if theirs.get("ENGINE") == engine else {}
+        # One of their own for SQLite stays: it may count queries.
+        engine = str(theirs.get("ENGINE"))
+        is_sqlite = engine.endswith(".sqlite3")
+        engine = engine if is_sqlite else "django.db.backends.sqlite3"
+        options = theirs.get("OPTIONS", {}) if is_sqlite else {}
         return {
             "ENGINE": engine,
             "NAME": path if alias == "default" else f"{path}.{alias}",

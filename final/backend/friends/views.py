@@ -2,6 +2,7 @@
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics, status
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -44,6 +45,7 @@ class RequestListView(generics.ListAPIView):
 class SendRequestView(APIView):
     """Send a friend request."""
 
+    @extend_schema(request=None, responses={201: FriendRequestSerializer})
     def post(self, request, user_id):
         """Called for POST: 201; 400 for yourself, 404 if unknown, 409 if repeated."""
         to_user = get_object_or_404(User, pk=user_id, is_active=True)
@@ -62,6 +64,7 @@ class SendRequestView(APIView):
 class AcceptRequestView(APIView):
     """Accept a friend request."""
 
+    @extend_schema(request=None, responses=FriendRequestSerializer)
     def post(self, request, request_id):
         """Called for POST: 200, or 404 if the user has received no such request."""
         friendship = services.accept_request(
@@ -73,6 +76,7 @@ class AcceptRequestView(APIView):
 class DeclineRequestView(APIView):
     """Decline a friend request."""
 
+    @extend_schema(request=None, responses={204: None})
     def post(self, request, request_id):
         """Called for POST: 204, or 404 if the user has received no such request."""
         return deleted_or_404(
@@ -83,6 +87,7 @@ class DeclineRequestView(APIView):
 class RemoveFriendView(APIView):
     """End a friendship."""
 
+    @extend_schema(responses={204: None})
     def delete(self, request, user_id):
         """Called for DELETE: 204, or 404 for somebody who is not a friend."""
         return deleted_or_404(

@@ -1,5 +1,6 @@
 """How messages and conversations look."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from messaging.models import Message
@@ -38,6 +39,12 @@ class MessageSerializer(serializers.ModelSerializer):
         return receiver
 
 
+class UpdatedSerializer(serializers.Serializer):
+    """How many messages have changed."""
+
+    updated = serializers.IntegerField()
+
+
 class ConversationSerializer(serializers.ModelSerializer):
     """The last message with somebody, seen by the one who asks."""
 
@@ -49,6 +56,7 @@ class ConversationSerializer(serializers.ModelSerializer):
         model = Message
         fields = ["user", "last_message", "unread_count"]
 
+    @extend_schema_field(UserBriefSerializer)
     def get_user(self, message):
         """Called for the field "user": the other end of the conversation."""
         mine = message.sender == self.context["request"].user

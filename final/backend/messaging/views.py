@@ -1,13 +1,18 @@
 """Messages over HTTP."""
 
 from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from messaging import services
 from messaging.models import Message
-from messaging.serializers import ConversationSerializer, MessageSerializer
+from messaging.serializers import (
+    ConversationSerializer,
+    MessageSerializer,
+    UpdatedSerializer,
+)
 from users.models import User
 
 
@@ -51,6 +56,7 @@ class ConversationView(generics.ListAPIView):
 class MarkReadView(APIView):
     """Mark a conversation as read."""
 
+    @extend_schema(request=None, responses=UpdatedSerializer)
     def post(self, request, user_id):
         """Called for POST: 200 with the number of messages that were unread."""
         partner = get_object_or_404(User, pk=user_id)

@@ -7,7 +7,8 @@ from friends.serializers import FriendRequestSerializer
 from messaging.serializers import MessageSerializer
 from notifications.models import Notification
 from notifications.numbering import next_numbers
-from notifications.services import send_frames
+from notifications.services import send_frame, send_to_everyone
+from orders.serializers import OrderStatusSerializer
 from posts.serializers import PostSerializer
 
 
@@ -43,9 +44,26 @@ def new_post(post):
     publish(user_ids=friend_ids, kind="new_post", data=data)
 
 
+def order_status(order):
+    """Tell the order's customer."""
+    data = OrderStatusSerializer(order).data
+    publish(user_ids=[order.customer.user_id], kind="order_status", data=data)
+
+
 def notifications_read(user, data):
     """Tell the user's own devices what has been read. There is nothing to store."""
-    send_after_commit({user.pk: {"type": "notifications_read", "data": data}})
+    send_after_commit({"type": "notifications_read", "data": data}, {user.pk: {}})
+
+
+def announcements_read(user, data):
+    """Tell the user's own devices which announcements have been read."""
+    send_after_commit({"type": "announcements_read", "data": data}, {user.pk: {}})
+
+
+def announcement(row):
+    """Tell everybody who is connected. The others read it later: it is stored."""
+    frame, numbers = row.content(), row.numbers()
+    transaction.on_commit(lambda: send_to_everyone(frame, numbers), robust=True)
 
 
 @transaction.atomic(savepoint=False)
@@ -55,14 +73,15 @@ def publish(*, user_ids, kind, data):
         Notification(recipient_id=pk, seq=seq, kind=kind, data=data)
         for pk, seq in next_numbers(user_ids).items()
     )
-    send_after_commit({row.recipient_id: row.frame() for row in stored})
+    numbers = {row.recipient_id: row.numbers() for row in stored}
+    send_after_commit({"type": kind, "data": data}, numbers)
 
 
-def send_after_commit(frames):
-    """Send each user a frame after the commit, and never if the transaction rolls back."""
+def send_after_commit(frame, numbers):
+    """Send users a frame after the commit, and never if the transaction rolls back."""
 
     def send():
-        send_frames(frames)
+        send_frame(frame, numbers)
 
     # Robust: a channel layer that is down must not fail a request that did its work.
     # Django logs the function's name; a functools.partial has none.

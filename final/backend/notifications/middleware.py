@@ -3,6 +3,7 @@
 from channels.db import database_sync_to_async
 from channels.middleware import BaseMiddleware
 from django.contrib.auth.models import AnonymousUser
+from redis.exceptions import RedisError
 
 from notifications import sessions, tickets
 
@@ -20,11 +21,17 @@ class SocketAuthMiddleware(BaseMiddleware):
         protocols = scope["subprotocols"]
         claims, refusal = {}, None
         if len(protocols) == 2 and protocols[0] == SUBPROTOCOL:
-            claims = await claims_of_ticket(protocols[1], headers.get(b"origin", b""))
-            # Too late: the client requests another ticket, and tries again.
-            refusal = 4401 if claims else 4408
+            origin = headers.get(b"origin", b"")
+            try:
+                claims = await claims_of_ticket(protocols[1], origin)
+                # Too late: the client requests another ticket, and tries again.
+                refusal = 4401 if claims else 4408
+            except RedisError:
+                # Not now: nobody knows whether the ticket is valid.
+                refusal = 4503
         elif protocols or b"authorization" in headers:
-            claims = await claims_of_header(headers.get(b"authorization", b""))
+            header = headers.get(b"authorization", b"").decode("latin1")
+            claims = await claims_of_header(header)
             # Not authenticated: the client has to sign in first.
             refusal = 4401
         # Otherwise the first frame has to bring a token.
@@ -39,11 +46,5 @@ def claims_of_ticket(ticket, origin):
     return tickets.redeem(ticket, origin.decode("latin1"))
 
 
-@database_sync_to_async
-def claims_of_header(header):
-    """Return the claims of the access token in that Authorization header."""
-    scheme, _, token = header.decode("latin1").partition(" ")
-    return sessions.claims_of(token.strip()) if scheme.lower() == "bearer" else {}
-
-
+claims_of_header = database_sync_to_async(sessions.claims_of_header)
 user_of = database_sync_to_async(sessions.user_of)

@@ -1,9 +1,11 @@
 """The events of each user, kept so that nobody has to be connected to get them."""
 
 import secrets
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 
 def new_epoch():
@@ -19,6 +21,8 @@ class Inbox(models.Model):
     )
     epoch = models.CharField(max_length=16, default=new_epoch)
     last_seq = models.PositiveBigIntegerField(default=0)
+    # With a default in the database: next_numbers() inserts rows that do not name it.
+    announcements_read = models.PositiveBigIntegerField(default=0, db_default=0)
 
     def __str__(self):
         return f"Inbox of {self.user}"
@@ -78,11 +82,37 @@ class Notification(models.Model):
 
     def frame(self):
         """Return what a socket is sent: the event, the id of its row and its number."""
-        return {"type": self.kind, "data": self.data, "id": self.pk, "seq": self.seq}
+        return {"type": self.kind, "data": self.data, **self.numbers()}
+
+    def numbers(self):
+        """Return what is different for each user who is told."""
+        return {"id": self.pk, "seq": self.seq}
+
+
+class ConnectionQuerySet(models.QuerySet):
+    """Ways to read sockets."""
+
+    def present(self):
+        """Those whose users are online: open, or closed so recently that they may be back."""
+        return self.filter(_seen("gte"))
+
+    def over(self):
+        """All others: closed for a while, or of a server that says nothing any more."""
+        return self.filter(_seen("lt"))
+
+
+def _seen(than):
+    """Compare when sockets were last seen with when they must have been seen to count."""
+    now = timezone.now()
+    two_heartbeats = timedelta(seconds=2 * settings.HEARTBEAT_SECONDS)
+    grace = timedelta(seconds=settings.PRESENCE_GRACE_SECONDS)
+    open_ones = models.Q(("open", True), (f"seen_at__{than}", now - two_heartbeats))
+    closed_ones = models.Q(("open", False), (f"seen_at__{than}", now - grace))
+    return open_ones | closed_ones
 
 
 class Connection(models.Model):
-    """An open socket. Its server says every now and then that it is still there."""
+    """A socket. While it is open, its server says now and then that it is still there."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="connections"
@@ -90,6 +120,16 @@ class Connection(models.Model):
     channel = models.CharField(max_length=100, unique=True)
     opened_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField(auto_now=True)
+    # With a default in the database: the version before this one inserts rows, too.
+    open = models.BooleanField(default=True, db_default=True)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            # Each heartbeat asks which ones are over.
+            models.Index(fields=["open", "seen_at"], name="connection_over"),
+        ]
 
     def __str__(self):
         return f"Socket of {self.user}"

@@ -1,6 +1,5 @@
 """The numbers of each user's notifications: 1, 2, 3, and none is ever skipped."""
 
-from django.conf import settings
 from django.db import connection
 
 from notifications.models import Inbox, Notification, new_epoch
@@ -33,13 +32,6 @@ def inbox_of(user_id):
     """Return a user's inbox, which says what the last number is."""
     inbox, _ = Inbox.objects.get_or_create(user_id=user_id)
     return inbox
-
-
-def can_resume(inbox, epoch, seq):
-    """Return whether that position is one that this inbox has had, not long ago."""
-    if epoch != inbox.epoch or not isinstance(seq, int) or seq < 0:
-        return False
-    return 0 <= inbox.last_seq - seq <= settings.RESUME_LIMIT
 
 
 def page_after(user_id, seq):

@@ -1,6 +1,5 @@
 """Whom an access token signs in, and whether that is still so."""
 
-from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
@@ -9,7 +8,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 
-from notifications.services import send_to_groups, user_group
+from notifications.services import publish, user_group, watcher_group
 
 
 def claims_of(token):
@@ -19,6 +18,12 @@ def claims_of(token):
     except (AuthenticationFailed, ValueError):
         # ValueError: text that cannot be encoded.
         return {}
+
+
+def claims_of_header(header):
+    """Return the claims of the access token in an Authorization header."""
+    scheme, _, token = header.partition(" ")
+    return claims_of(token.strip()) if scheme.lower() == "bearer" else {}
 
 
 def user_of(claims):
@@ -50,8 +55,8 @@ def check_sessions(user_id):
     """Have all sockets of a user find out, after the commit, whether they may stay open."""
 
     def send():
-        events = {user_group(user_id): {"type": "session.check"}}
-        async_to_sync(send_to_groups)(events)
+        groups = [user_group(user_id), watcher_group(user_id)]
+        publish({"type": "session.check"}, dict.fromkeys(groups))
 
     # Robust: if the event is lost, each socket finds out by itself a little later.
     transaction.on_commit(send, robust=True)

@@ -1,6 +1,8 @@
 """A socket that belongs to a signed-in user, and only for as long as they are."""
 
 import asyncio
+import logging
+import random
 import time
 from contextlib import suppress
 
@@ -8,14 +10,18 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from notifications import connections, sessions
+from notifications import connections, farewells, sessions
 from notifications.limits import LimitedConsumer
 from notifications.middleware import SUBPROTOCOL
+from numeneon import logs
+
+logger = logging.getLogger(__name__)
 
 claims_of = database_sync_to_async(sessions.claims_of)
 user_of = database_sync_to_async(sessions.user_of)
 enter = database_sync_to_async(connections.enter)
 still_here = database_sync_to_async(connections.still_here)
+sweep = database_sync_to_async(connections.sweep)
 
 
 class SignedInConsumer(LimitedConsumer):
@@ -23,6 +29,12 @@ class SignedInConsumer(LimitedConsumer):
 
     claims = None
     clock = None
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # Clients come back, perhaps to a process that has started since. Not all at once.
+        lifetime = settings.SOCKET_LIFETIME_SECONDS * random.uniform(0.9, 1)
+        self.ends_at = time.time() + lifetime
 
     async def connect(self):
         """Called when a client wants to connect."""
@@ -52,7 +64,9 @@ class SignedInConsumer(LimitedConsumer):
     async def sign_in(self, user, claims):
         """Make this the socket of a user, if they may have one more."""
         self.scope["user"] = user
+        logs.bind(user=user.pk)
         if await enter(user.pk, self.channel_name):
+            logger.info("Signed in")
             self.begin(claims)
             await self.welcome()
         else:
@@ -79,13 +93,15 @@ class SignedInConsumer(LimitedConsumer):
         await self.close(code=4408)
 
     async def watch(self):
-        """Runs until the token expires, and looks now and then whether it is still good."""
-        while (left := self.claims["exp"] - time.time()) > 0:
+        """Runs until token or socket are too old; looks now and then what has changed."""
+        while (left := min(self.claims["exp"], self.ends_at) - time.time()) > 0:
             await asyncio.sleep(min(left, settings.HEARTBEAT_SECONDS))
             # While the database is down nobody is signed out: it looks again later.
             with suppress(DatabaseError, InterfaceError):
                 await self.session_check()
-        await self.close(code=4401)
+                await sweep()
+        # Not 1012, which Daphne cannot send.
+        await self.close(code=4401 if self.claims["exp"] <= time.time() else 4503)
 
     async def session_check(self, event=None):
         """Called by watch(), and when check_sessions() says that something has changed."""
@@ -99,9 +115,7 @@ class SignedInConsumer(LimitedConsumer):
         """Called when the socket has ended, however it did."""
         if self.clock:
             self.clock.cancel()
-        # A row that cannot be removed is forgotten after two heartbeats.
-        with suppress(DatabaseError, InterfaceError):
-            await database_sync_to_async(connections.remove)(self.channel_name)
+        await farewells.leave(self.channel_name, self.scope["user"].pk)
 
     def chosen_subprotocol(self):
         """Return our subprotocol if it was offered: a browser fails if none of its own is chosen."""

@@ -1,15 +1,25 @@
 """Notifications over HTTP."""
 
 from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from redis.exceptions import RedisError
 from rest_framework import generics, status
 from rest_framework.exceptions import APIException
 from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import IsAdminUser
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from notifications import reading, tickets
-from notifications.serializers import NotificationSerializer, UpToSerializer
+from notifications import connections, presence, reading, tickets
+from notifications.layers import has_websockets
+from notifications.serializers import (
+    ConnectionSerializer,
+    NotificationSerializer,
+    OnlineSerializer,
+    TicketSerializer,
+    UnreadSerializer,
+    UpToSerializer,
+)
 
 
 class NewestFirst(CursorPagination):
@@ -19,6 +29,7 @@ class NewestFirst(CursorPagination):
     page_size = 20
 
 
+@extend_schema(parameters=[OpenApiParameter("unread", bool)])
 class NotificationListView(generics.ListAPIView):
     """List the user's notifications, newest first."""
 
@@ -35,6 +46,7 @@ class NotificationListView(generics.ListAPIView):
 class UnreadCountView(APIView):
     """Count what the user has not read."""
 
+    @extend_schema(responses=UnreadSerializer)
     def get(self, request):
         """Called for GET: 200 with the number."""
         return Response({"unread": request.user.notifications.unread().count()})
@@ -43,6 +55,7 @@ class UnreadCountView(APIView):
 class MarkOneReadView(APIView):
     """Mark one notification as read."""
 
+    @extend_schema(request=None, responses=UnreadSerializer)
     def post(self, request, notification_id):
         """Called for POST: 200 with how many are left, 404 if it is not the user's."""
         get_object_or_404(request.user.notifications, pk=notification_id)
@@ -53,12 +66,22 @@ class MarkOneReadView(APIView):
 class MarkReadView(APIView):
     """Mark everything as read that the user has seen."""
 
+    @extend_schema(request=UpToSerializer, responses=UnreadSerializer)
     def post(self, request):
         """Called for POST: 200 with how many are left."""
         seen = UpToSerializer(data=request.data)
         seen.is_valid(raise_exception=True)
         unread = reading.mark_up_to(user=request.user, **seen.validated_data)
         return Response({"unread": unread})
+
+
+class PresenceView(APIView):
+    """Say which of the user's friends are online."""
+
+    @extend_schema(responses=OnlineSerializer)
+    def get(self, request):
+        """Called for GET: 200 with their ids."""
+        return Response({"online": presence.online_friends_of(request.user.pk)})
 
 
 class TicketsUnavailable(APIException):
@@ -69,11 +92,23 @@ class TicketsUnavailable(APIException):
     wait = 5  # seconds: DRF sends them as Retry-After
 
 
+class NoWebSockets(APIException):
+    """There is nothing that a ticket could open."""
+
+    status_code = status.HTTP_404_NOT_FOUND
+    default_detail = (
+        "This server has no WebSockets. Read /api/v1/notifications/stream/ instead."
+    )
+
+
 class TicketView(APIView):
     """Issue a ticket, which opens one socket."""
 
+    @extend_schema(request=None, responses={201: TicketSerializer})
     def post(self, request):
-        """Called for POST: 201 with the ticket, 503 while Redis is down."""
+        """Called for POST: 201 with the ticket, 503 while Redis is down, 404 if HTTP only."""
+        if not has_websockets():
+            raise NoWebSockets
         try:
             ticket = tickets.issue(
                 request.auth.payload, request.headers.get("Origin", "")
@@ -82,3 +117,14 @@ class TicketView(APIView):
             raise TicketsUnavailable from error
         answer = {"ticket": ticket, "expires_in": tickets.LIFETIME}
         return Response(answer, status=status.HTTP_201_CREATED)
+
+
+class ConnectionListView(generics.ListAPIView):
+    """List who is connected: for staff, who look after the servers."""
+
+    permission_classes = [IsAdminUser]
+    serializer_class = ConnectionSerializer
+
+    def get_queryset(self):
+        """Called by the view: those that are open at this moment."""
+        return connections.open_now()

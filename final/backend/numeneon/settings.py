@@ -2,12 +2,13 @@
 
 import os
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import dj_database_url
+from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
-from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -74,13 +75,20 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
     "corsheaders",
+    "django_prometheus",
+    "drf_spectacular",
+    # The files of Swagger UI: its page loads nothing from other sites.
+    "drf_spectacular_sidecar",
     "channels",
     "users",
     "posts",
     "friends",
     "messaging",
+    "orders",
     "notifications",
+    "announcements",
     "client",
+    "server",
 ]
 
 ROOT_URLCONF = "numeneon.urls"
@@ -107,6 +115,8 @@ TEMPLATES = [
 # Middleware
 
 MIDDLEWARE = [
+    # First and last: one measures all of a request, the other one the view.
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     # Before everything that answers an API request, except the redirect to https.
     "corsheaders.middleware.CorsMiddleware",
@@ -116,6 +126,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "numeneon.prometheus.PrometheusAfterMiddleware",
 ]
 
 # Data
@@ -138,6 +149,23 @@ else:
             "OPTIONS": {"transaction_mode": "IMMEDIATE"},
         }
     }
+
+# Under ASGI each request has a thread, and each thread a connection: with many requests at
+# a time PostgreSQL runs out of connections. So the threads share a few, and wait for them.
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # one may be dead since its last use
+    DATABASES["default"]["OPTIONS"] = {
+        **DATABASES["default"].get("OPTIONS", {}),
+        "pool": {
+            "min_size": 1,
+            "max_size": int(os.environ.get("DATABASE_CONNECTIONS") or 10),
+            "timeout": 5,  # seconds that a request waits for one
+        },
+    }
+
+# The same database, and every query is counted.
+engine = DATABASES["default"]["ENGINE"]
+DATABASES["default"]["ENGINE"] = engine.replace("django.db", "django_prometheus.db")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -166,6 +194,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
     "PAGE_SIZE": 20,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "DEFAULT_SCHEMA_CLASS": "numeneon.schema.Schema",
 }
 
 SIMPLE_JWT = {
@@ -174,8 +203,20 @@ SIMPLE_JWT = {
     "CHECK_REVOKE_TOKEN": True,
 }
 
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Numeneon",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": "For the WebSocket, see [socket.json](/api/docs/socket.json).",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
 # CORS is for HTTP; numeneon/origins.py reads the same list for sockets.
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+CORS_ALLOW_HEADERS = [*default_headers, "last-event-id"]
 CORS_URLS_REGEX = r"^/api/"
 
 # Real-time
@@ -188,6 +229,18 @@ RESUME_LIMIT = 2_000
 # How often a socket says that it is open, and looks whether its user may stay. Seconds.
 HEARTBEAT_SECONDS = 30
 
+# How long somebody whose last socket has closed is still online: a page that is reloaded
+# is back by then.
+PRESENCE_GRACE_SECONDS = 5
+
+# After that a socket is closed, and its client connects again: to a process that has
+# started since, perhaps. Far below the day after which some channel layers forget groups.
+SOCKET_LIFETIME_SECONDS = 14_400
+
+# How long a process that has to end takes to close its sockets, one after the other. A
+# developer does not wait for that after each change.
+DRAIN_SECONDS = 0 if DEBUG else 15
+
 # What a client may cost.
 AUTH_SECONDS = 5  # until it has said who it is
 MAX_FRAME_BYTES = 65_536
@@ -196,9 +249,17 @@ SOCKETS_PER_USER = 10
 SEND_SECONDS = 10  # that one frame may wait until the client reads
 MAX_UNCONFIRMED_BYTES = 1_048_576  # sent since the client's last frame
 
+# WEBSOCKETS=off, or a server without the package channels: then everything is HTTP only.
+WEBSOCKETS = bool(find_spec("channels")) and (
+    os.environ.get("WEBSOCKETS", "").lower() not in ("off", "false", "no", "0")
+)
+
+# How often a stream of events looks into the database if nothing wakes it.
+POLL_SECONDS = 2
+
 redis_url = os.environ.get("REDIS_URL")
 
-if not redis_url and not DEBUG:
+if WEBSOCKETS and not redis_url and not DEBUG:
     raise ImproperlyConfigured(
         "REDIS_URL is not set. With DEBUG off, set it to the URL of a Redis"
         " server: without one, events stay in the process that sends them."
@@ -207,17 +268,10 @@ if not redis_url and not DEBUG:
 if redis_url:
     # A Redis that does not answer delays a request by two seconds at most.
     redis_timeouts = {"socket_connect_timeout": 1, "socket_timeout": 1}
-    redis_host = {
-        "address": redis_url,
-        **redis_timeouts,
-        # A connection that Redis has dropped fails when it is next used.
-        "retry": AsyncRetry(NoBackoff(), retries=1),
-    }
     CHANNEL_LAYERS = {
         "default": {
-            # Not channels_redis.core: with redis-py 8 its idle connections time out.
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [redis_host]},
+            "BACKEND": "notifications.hub.HubChannelLayer",
+            "CONFIG": {"url": redis_url, **redis_timeouts},
         }
     }
     # Tickets for sockets: one process issues a ticket, another one may redeem it.
@@ -241,6 +295,46 @@ else:
         }
     }
 
+if not WEBSOCKETS:
+    INSTALLED_APPS.remove("channels")
+    CHANNEL_LAYERS = {}
+
+# Operations
+
+# DEBUG_TOOLBAR=1 python manage.py runserver
+if DEBUG and os.environ.get("DEBUG_TOOLBAR"):
+    INSTALLED_APPS.append("debug_toolbar")
+    MIDDLEWARE.insert(0, "debug_toolbar.middleware.DebugToolbarMiddleware")
+    INTERNAL_IPS = ["127.0.0.1"]
+    DEBUG_TOOLBAR_CONFIG = {"SHOW_TOOLBAR_CALLBACK": "numeneon.toolbar.show_toolbar"}
+
+# The token with which Prometheus reads /metrics. Without one, only staff can read it.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+
+# text for people, json for programs that search logs
+LOG_FORMAT = os.environ.get("LOG_FORMAT") or ("text" if DEBUG else "json")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"()": "numeneon.formatters.TextFormatter"},
+        "json": {"()": "numeneon.formatters.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}
+    },
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        # They have handlers of their own, which would write each line once more.
+        "django": {"handlers": [], "level": "INFO"},
+        "uvicorn": {"handlers": [], "level": "INFO", "propagate": True},
+        "uvicorn.access": {"handlers": [], "level": "WARNING"},  # as numeneon.logs
+        "django.channels.server": {"level": "CRITICAL"},
+        "daphne": {"level": "WARNING"},
+    },
+}
+
 # Production
 
 if not DEBUG:
@@ -248,7 +342,7 @@ if not DEBUG:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
     # Render requests the health check over plain HTTP, from its own network.
-    SECURE_REDIRECT_EXEMPT = [r"^healthz/$"]
+    SECURE_REDIRECT_EXEMPT = [r"^healthz/$", r"^api/v1/health/$"]
     SECURE_HSTS_SECONDS = 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SESSION_COOKIE_SECURE = True
@@ -262,16 +356,8 @@ if not DEBUG:
         "security.W021",
     ]
 
-    MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")
+    MIDDLEWARE.insert(2, "whitenoise.middleware.WhiteNoiseMiddleware")
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "numeneon.storage.ModuleStorage"},
-    }
-
-    # Django's default logs nothing to the console when DEBUG is off.
-    LOGGING = {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "handlers": {"console": {"class": "logging.StreamHandler"}},
-        "root": {"handlers": ["console"], "level": "INFO"},
     }

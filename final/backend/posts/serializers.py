@@ -31,6 +31,13 @@ class PostSerializer(serializers.ModelSerializer):
         extra_kwargs = {"content": {"required": True, "allow_blank": False}}
 
 
+class LikeSerializer(serializers.Serializer):
+    """Whether the user likes a post, and how many do."""
+
+    liked = serializers.BooleanField()
+    like_count = serializers.IntegerField()
+
+
 class ShareSerializer(PostSerializer):
     """A share, which may say nothing of its own."""
 

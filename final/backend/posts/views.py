@@ -1,5 +1,6 @@
 """Posts over HTTP."""
 
+from drf_spectacular.utils import extend_schema
 from rest_framework import permissions, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -7,12 +8,14 @@ from rest_framework.response import Response
 from posts import services
 from posts.models import Post
 from posts.permissions import OnlyAuthorMayChange
-from posts.serializers import PostSerializer, ShareSerializer
+from posts.serializers import LikeSerializer, PostSerializer, ShareSerializer
 
 
 class PostViewSet(viewsets.ModelViewSet):
     """List, write, change and delete posts; reply to, like and share them."""
 
+    # The document learns from it what kind of id a post has.
+    queryset = Post.objects.none()
     serializer_class = PostSerializer
     permission_classes = [permissions.IsAuthenticated, OnlyAuthorMayChange]
 
@@ -27,6 +30,7 @@ class PostViewSet(viewsets.ModelViewSet):
             author=self.request.user, **serializer.validated_data
         )
 
+    @extend_schema(responses=PostSerializer(many=True))
     @action(detail=True)
     def replies(self, request, pk=None):
         """List the replies to a post, oldest first."""
@@ -34,16 +38,19 @@ class PostViewSet(viewsets.ModelViewSet):
         page = self.paginate_queryset(replies.order_by("created_at", "id"))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
+    @extend_schema(responses={201: PostSerializer})
     @replies.mapping.post
     def reply(self, request, pk=None):
         """Reply to a post."""
         return self._publish(services.reply_to_post)
 
+    @extend_schema(responses={201: ShareSerializer})
     @action(detail=True, methods=["post"], serializer_class=ShareSerializer)
     def share(self, request, pk=None):
         """Share a post, with or without a remark."""
         return self._publish(services.share_post)
 
+    @extend_schema(request=None, responses=LikeSerializer)
     @action(detail=True, methods=["post"])
     def like(self, request, pk=None):
         """Like a post, or take the like back."""

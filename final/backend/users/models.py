@@ -28,7 +28,7 @@ class User(AbstractUser):
     REQUIRED_FIELDS = ["username"]
 
     @property
-    def display_name(self):
+    def display_name(self) -> str:
         """The profile's name, or the username of those who have no profile."""
         # createsuperuser makes a user without a profile.
         profile = getattr(self, "profile", None)

@@ -1,6 +1,7 @@
 """Accounts over HTTP. Tokens are issued, renewed and ended by simplejwt's own views."""
 
 from django.db.models import Q
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, permissions, status
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -39,6 +40,7 @@ class LoginView(TokenObtainPairView):
 class LogoutView(TokenBlacklistView):
     """Sign out: end the login that a refresh token belongs to, and its sockets."""
 
+    @extend_schema(responses={204: None})
     def post(self, request, *args, **kwargs):
         """Called for POST: 204, or 401 if the token is not good any more."""
         super().post(request, *args, **kwargs)
@@ -48,6 +50,7 @@ class LogoutView(TokenBlacklistView):
 class PasswordView(APIView):
     """Change the user's password, which ends all of their sessions."""
 
+    @extend_schema(request=PasswordSerializer, responses={204: None})
     def post(self, request):
         """Called for POST: 204, or 400 if one of the passwords is not right."""
         passwords = PasswordSerializer(data=request.data, context={"request": request})
@@ -73,6 +76,7 @@ class MeView(generics.RetrieveAPIView):
         return self.request.user
 
 
+@extend_schema(parameters=[OpenApiParameter("q", str)])
 class SearchView(generics.ListAPIView):
     """Find other people by a part of their name."""
 

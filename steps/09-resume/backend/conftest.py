@@ -1,10 +1,20 @@
 """Shared by all tests: users, their HTTP clients, and no slow or external parts."""
 
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
+from django.db.models.signals import post_migrate
 from rest_framework.test import APIClient
 
 from friends.models import Friendship
 from users.services import create_account
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    """The test database: emptying it after a test does not add all permissions again."""
+    create_permissions = "django.contrib.auth.management.create_permissions"
+    post_migrate.disconnect(dispatch_uid=create_permissions)
+    post_migrate.disconnect(create_contenttypes)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from django.contrib.admindocs.views import simplify_regex
+from django.contrib.staticfiles.views import serve as static_files
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 
@@ -50,7 +51,7 @@ def of_project(owns: Owns) -> list[Endpoint]:
     """Every method of every address, in the order of the URL files.
 
     `owns` says whether a file is the project's own. Django's admin is left out: it is a
-    site for people, with a hundred addresses of its own.
+    site for people, with a hundred addresses of its own. So are static files.
     """
     return list(_below(get_resolver().url_patterns, "/", owns))
 
@@ -61,6 +62,8 @@ def _below(patterns: Iterable[Pattern], prefix: str, owns: Owns) -> Iterator[End
         if isinstance(pattern, URLResolver):
             if pattern.app_name != "admin":
                 yield from _below(pattern.url_patterns, address, owns)
+        elif pattern.callback is static_files:
+            continue
         elif "format" not in pattern.pattern.regex.groupindex:  # posts.json beside posts/
             yield from _of_callback(pattern.callback, address, owns)
 

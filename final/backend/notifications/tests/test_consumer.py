@@ -1,6 +1,7 @@
 """What a client sees of its socket."""
 
 import json
+import time
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -38,6 +39,7 @@ async def test_user_with_a_ticket_is_greeted(alice):
         "user_id": alice.pk,
         "epoch": (await Inbox.objects.aget(user=alice)).epoch,
         "last_seq": 0,
+        "last_announcement": 0,
     }
     await socket.disconnect()
 
@@ -91,11 +93,33 @@ async def test_frame_that_is_not_json_text_is_answered(alice, frame):
 
 
 async def test_ping_is_answered(alice):
-    """A client can find out whether the server is still there."""
+    """A client can find out whether the server is still there, and what time it has."""
     async with greeted(socket_for(alice)) as socket:
         await socket.send_json_to({"type": "ping"})
 
-        assert await socket.receive_json_from() == {"type": "pong", "last_seq": 0}
+        pong = await socket.receive_json_from()
+        assert abs(pong.pop("time") - 1000 * time.time()) < 5000
+        assert pong == {"type": "pong", "last_seq": 0, "last_announcement": 0}
+
+
+@pytest.mark.parametrize("sent", ["0", "-1", "12.5", "1753000000000"])
+async def test_number_comes_back(alice, sent):
+    """What the client has sent to measure with is in the answer, as it was."""
+    async with greeted(socket_for(alice)) as socket:
+        await socket.send_to(text_data=f'{{"type": "ping", "sent": {sent}}}')
+
+        assert (await socket.receive_json_from())["sent"] == json.loads(sent)
+
+
+@pytest.mark.parametrize(
+    "sent", ["NaN", "Infinity", "1e999", "9" * 400, "true", "null", '"1"', "[1]"]
+)
+async def test_other_values_do_not(alice, sent):
+    """Nothing that some clients cannot read is sent back."""
+    async with greeted(socket_for(alice)) as socket:
+        await socket.send_to(text_data=f'{{"type": "ping", "sent": {sent}}}')
+
+        assert "sent" not in await socket.receive_json_from()
 
 
 @pytest.mark.parametrize("content", [{"type": "hello"}, {}, ["ping"], "ping", None, 1])

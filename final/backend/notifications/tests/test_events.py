@@ -12,11 +12,10 @@ def sent(monkeypatch):
     """The events that are sent, as (user ids, kind, data)."""
     calls = []
 
-    def record(frames):
-        frame = next(iter(frames.values()))
-        calls.append((sorted(frames), frame["type"], frame["data"]))
+    def record(frame, numbers):
+        calls.append((sorted(numbers), frame["type"], frame["data"]))
 
-    monkeypatch.setattr(events, "send_frames", record)
+    monkeypatch.setattr(events, "send_frame", record)
     return calls
 
 

@@ -6,7 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from notifications.limits import MOST_BAD_FRAMES, TokenBucket
-from notifications.services import send_frames
+from notifications.services import send_frame
 from notifications.tests.sockets import close_code, greeted, socket_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,7 +94,7 @@ async def test_nonsense_is_answered_only_so_often(alice):
 
 @sync_to_async
 def tell(user, text):
-    send_frames({user.pk: {"type": "new_message", "data": {"content": text}}})
+    send_frame({"type": "new_message", "data": {"content": text}}, {user.pk: {}})
 
 
 async def test_client_that_confirms_nothing_is_cut_off(alice, settings):
@@ -137,4 +137,4 @@ async def test_server_gives_a_client_up(alice, settings):
     await asyncio.wait_for(application(scope, receive, send), 2)
 
     assert sent == ["websocket.accept", "websocket.send"]
-    assert not await alice.connections.aexists()
+    assert not await alice.connections.filter(open=True).aexists()

@@ -2,13 +2,17 @@
 
 import asyncio
 import time
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import OperationalError
+from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
+from notifications.farewells import farewells
 from notifications.models import Connection
 from notifications.tests.sockets import close_code, greeted, nameless_socket, socket_for
 from users.models import User
@@ -45,19 +49,45 @@ async def answer(socket, token):
     return await socket.receive_json_from()
 
 
-async def test_socket_ends_with_its_token(alice):
+@pytest.fixture
+def clock(monkeypatch):
+    """A stopped clock, which the test sets: on no machine a token expires too early."""
+    stopped = SimpleNamespace(now=time.time())
+    monkeypatch.setattr(time, "time", lambda: stopped.now)
+    return stopped
+
+
+async def test_socket_ends_with_its_token(alice, clock):
     """When the access token expires, the socket is closed with 4401."""
-    async with greeted(socket_for(alice, exp=time.time() + 0.1)) as socket:
+    async with greeted(socket_for(alice, exp=clock.now + 0.1)) as socket:
+        clock.now += 0.1
+
         assert await close_code(socket) == 4401
 
 
-async def test_socket_can_be_renewed(alice):
+async def test_socket_has_a_lifetime(alice, clock, settings):
+    """However good its token is, a socket is closed with 4503 at some time: try again."""
+    settings.HEARTBEAT_SECONDS = 0.01
+    async with greeted(socket_for(alice)) as socket:
+        clock.now += 0.9 * settings.SOCKET_LIFETIME_SECONDS - 1
+        token = AccessToken.for_user(alice)
+        token.set_exp(from_time=timezone.now() + timedelta(days=1))
+        assert (await answer(socket, str(token)))["type"] == "authenticated"
+        assert await socket.receive_nothing(0.05)
+        clock.now += 0.1 * settings.SOCKET_LIFETIME_SECONDS + 1
+
+        assert await close_code(socket) == 4503
+
+
+async def test_socket_can_be_renewed(alice, clock):
     """With a new token in time it stays open, and the client learns for how long."""
-    async with greeted(socket_for(alice, exp=time.time() + 0.1)) as socket:
-        renewed = await answer(socket, str(AccessToken.for_user(alice)))
+    new = AccessToken.for_user(alice)
+    async with greeted(socket_for(alice, exp=clock.now + 0.1)) as socket:
+        renewed = await answer(socket, str(new))
 
         assert renewed["type"] == "authenticated"
-        assert 3590 < renewed["expires_in"] <= 3600
+        assert abs(new["exp"] - clock.now - renewed["expires_in"]) <= 1
+        clock.now += 0.1
         assert await socket.receive_nothing(0.2)
 
 
@@ -216,10 +246,12 @@ async def test_nothing_is_sent_after_the_end(alice):
         assert await socket.receive_nothing()
 
 
-async def test_nothing_runs_on_after_the_end(alice):
-    """What runs beside a socket ends with it."""
+async def test_nothing_runs_on_after_the_end(alice, settings):
+    """What runs beside a socket ends with it, or when its row has been removed."""
+    settings.PRESENCE_GRACE_SECONDS = 0
     before = asyncio.all_tasks()
     async with greeted(socket_for(alice)):
         pass
+    await asyncio.gather(*farewells)
 
     assert asyncio.all_tasks() <= before

@@ -23,7 +23,7 @@ def test_asgi_application_can_be_imported():
     ("url", "layer"),
     [
         ("", "InMemoryChannelLayer"),
-        ("redis://127.0.0.1:6379", "RedisPubSubChannelLayer"),
+        ("redis://127.0.0.1:6379", "HubChannelLayer"),
     ],
 )
 def test_redis_url_chooses_the_layer(url, layer):

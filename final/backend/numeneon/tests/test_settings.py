@@ -15,13 +15,18 @@ from django.core.management.base import SystemCheckError
 BACKEND = Path(__file__).resolve().parent.parent.parent
 VARIABLES = {
     "DEBUG",
+    "DEBUG_TOOLBAR",
     "SECRET_KEY",
     "ALLOWED_HOSTS",
     "ALLOWED_ORIGINS",
+    "DATABASE_CONNECTIONS",
     "DATABASE_URL",
+    "LOG_FORMAT",
+    "METRICS_TOKEN",
     "REDIS_URL",
     "RENDER",
     "RENDER_EXTERNAL_HOSTNAME",
+    "WEBSOCKETS",
     "DJANGO_SETTINGS_MODULE",
 }
 
@@ -111,5 +116,17 @@ def test_database_is_sqlite_unless_a_url_names_another():
     sqlite = load_settings(DATABASE_URL="").DATABASES["default"]
     postgres = load_settings(DATABASE_URL="postgres://u:p@db/name").DATABASES["default"]
 
-    assert sqlite["ENGINE"] == "django.db.backends.sqlite3"
-    assert postgres["ENGINE"] == "django.db.backends.postgresql"
+    assert sqlite["ENGINE"] == "django_prometheus.db.backends.sqlite3"
+    assert postgres["ENGINE"] == "django_prometheus.db.backends.postgresql"
+
+
+@pytest.mark.parametrize(("variable", "size"), [("", 10), ("25", 25)])
+def test_requests_share_connections(variable, size):
+    """With PostgreSQL there is a pool; SQLite needs none."""
+    url = "postgres://u:p@db/name?sslmode=require"
+    settings = load_settings(DATABASE_URL=url, DATABASE_CONNECTIONS=variable)
+    options = settings.DATABASES["default"]["OPTIONS"]
+
+    assert options["pool"]["max_size"] == size
+    assert options["sslmode"] == "require"
+    assert "pool" not in load_settings(DATABASE_URL="").DATABASES["default"]["OPTIONS"]

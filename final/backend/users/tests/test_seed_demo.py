@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 
 from friends.models import Friendship
 from messaging.models import Message
+from orders.models import Order, Product
 from posts.models import Post
 from users.models import User
 
@@ -25,7 +26,8 @@ def seed(settings, db):
 
 
 def counts():
-    return [model.objects.count() for model in (User, Friendship, Post, Message)]
+    made = (User, Friendship, Post, Message, Product, Order)
+    return [model.objects.count() for model in made]
 
 
 def test_seed_demo_prints_logins_that_work(seed, client):
@@ -53,7 +55,16 @@ def test_seed_demo_twice_changes_nothing(seed):
 
     seed()
 
-    assert counts() == before == [4, 1, 3, 2]
+    assert counts() == before == [4, 1, 3, 2, 3, 1]
+
+
+def test_seed_demo_opens_a_shop(seed):
+    """Bob has ordered something, and dan works there."""
+    seed()
+
+    order = Order.objects.get()
+    assert (order.customer.user.username, str(order.total)) == ("bob", "52.87")
+    assert User.objects.get(is_staff=True).username == "dan"
 
 
 def test_seed_demo_refuses_without_debug(seed, settings):

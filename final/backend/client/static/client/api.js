@@ -68,6 +68,10 @@ export async function post(path, body) {
   return request("POST", path, body);
 }
 
+export async function patch(path, body) {
+  return request("PATCH", path, body);
+}
+
 export async function remove(path) {
   return request("DELETE", path);
 }

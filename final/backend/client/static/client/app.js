@@ -8,7 +8,7 @@ const element = (id) => document.getElementById(id);
 // What the connection's state is called on the page.
 const STATES = {
   connecting: () => "Connecting …",
-  open: () => "Connected",
+  open: ({ stream }) => (stream ? "Connected over HTTP" : "Connected"),
   waiting: ({ delay }) => `Not connected, next try in ${(delay / 1_000).toFixed(1)} s`,
   refused: ({ code }) => `Refused with ${code}, please sign in again`,
   closed: () => "Not connected",
@@ -32,6 +32,22 @@ const EVENTS = {
     says: (data) => `${data.author.username} posted: ${data.content}`,
     shows: showPosts,
   },
+  order_status: {
+    says: (data) => `Order ${data.order_id} is ${data.status}`,
+    shows: showOrders,
+  },
+  announcement: {
+    says: (data) => `Announcement: ${data.text}`,
+    shows: showAnnouncements,
+  },
+};
+
+// The name of the button that gives an order this status.
+const ORDER_ACTIONS = {
+  paid: "Mark as paid",
+  shipped: "Mark as shipped",
+  delivered: "Mark as delivered",
+  cancelled: "Cancel",
 };
 
 // The connection
@@ -45,45 +61,68 @@ const notifications = notificationSocket({
   onState: attempt(async (state, details) => {
     element("connection").dataset.state = state;
     element("connection").textContent = STATES[state](details);
+    element("latency").textContent = "";
     if (state === "refused") signOut();
     if (state === "open") {
       showProblem("");
-      // notifications_read has no number, so a missed one is not sent again.
-      await showNotifications();
+      // What has no number is not sent again: what was read, and who is online.
+      await Promise.all([showNotifications, showAnnouncements, showFriends].map(refresh));
     }
   }),
+  onLatency: (time) => {
+    element("latency").textContent = `${time} ms`;
+  },
   // Events may have been missed: fetch all lists.
   onGap: attempt(() => showHome()),
   onEvent: attempt(async ({ type, data }) => {
-    if (type === "notifications_read") showUnread(data.unread);
+    if (type === "notifications_read") showUnread("notifications", data.unread);
+    if (type === "announcements_read") showUnread("announcements", data.unread);
+    if (type === "presence") await refresh(showFriends);
     const event = EVENTS[type];
     if (!event) return;
     element("announcement").textContent = event.says(data);
-    await Promise.all([showNotifications, event.shows].map(refresh));
+    const lists = event.shows === showAnnouncements ? [] : [showNotifications];
+    await Promise.all([...lists, event.shows].map(refresh));
   }),
 });
 
 // The bell
 
-let newest = 0; // the id of the newest notification on the page
+// Of each list in the bell: where it is, the newest id on the page, how many are unread.
+const BELL = {
+  notifications: { path: "/api/notifications/", newest: 0, unread: 0 },
+  announcements: { path: "/api/v1/announcements/", newest: 0, unread: 0 },
+};
 
 async function showNotifications() {
-  const { results } = await api.get("/api/notifications/");
-  newest = results[0]?.id ?? 0;
-  fill("notification-list", results, ({ type, data }) =>
-    item(EVENTS[type]?.says(data) ?? type));
-  if (!element("notifications").hidden) return markRead();
-  showUnread((await api.get("/api/notifications/unread-count/")).unread);
+  await showInBell("notifications", "notification-list", ({ type, data }) =>
+    EVENTS[type]?.says(data) ?? type);
+}
+
+async function showAnnouncements() {
+  await showInBell("announcements", "announcement-list", ({ text }) => text);
+}
+
+async function showInBell(name, list, says) {
+  const { path } = BELL[name];
+  const { results } = await api.get(path);
+  BELL[name].newest = results[0]?.id ?? 0;
+  fill(list, results, (row) => item(says(row)));
+  if (!element("notifications").hidden) return markRead(name);
+  showUnread(name, (await api.get(`${path}unread-count/`)).unread);
 }
 
 // What arrives while this request is under way has a larger id, and stays unread.
-async function markRead() {
+async function markRead(name) {
+  const { path, newest } = BELL[name];
   if (!newest) return;
-  const answer = await api.post("/api/notifications/read/", { up_to: newest });
-  showUnread(answer.unread);
+  const answer = await api.post(`${path}read/`, { up_to: newest });
+  showUnread(name, answer.unread);
 }
 
-function showUnread(count) {
+function showUnread(name, number) {
+  BELL[name].unread = number;
+  const count = BELL.notifications.unread + BELL.announcements.unread;
   element("unread").textContent = count;
   element("unread").classList.toggle("none", count === 0);
   document.title = count ? `(${count}) Numeneon` : "Numeneon";
@@ -92,7 +131,7 @@ function showUnread(count) {
 async function openBell(open) {
   element("notifications").hidden = !open;
   element("bell").setAttribute("aria-expanded", open);
-  if (open) await markRead();
+  if (open) await Promise.all(Object.keys(BELL).map(markRead));
 }
 
 // Signing in and out
@@ -121,8 +160,9 @@ function show(signedIn) {
   element("home").hidden = !signedIn;
   element("account").hidden = !signedIn;
   element("notification-list").replaceChildren();
+  element("announcement-list").replaceChildren();
   openBell(false);
-  showUnread(0);
+  for (const name of Object.keys(BELL)) showUnread(name, 0);
   if (!signedIn) element("sign-in").email.focus();
 }
 
@@ -150,7 +190,9 @@ function start(load) {
 }
 
 async function showHome() {
-  const lists = [showPosts, showMessages, showFriends, showRequests];
+  const lists = [
+    showAnnouncements, showPosts, showMessages, showOrders, showFriends, showRequests,
+  ];
   await Promise.all([showNotifications, ...lists].map(refresh));
 }
 
@@ -165,13 +207,37 @@ async function showMessages() {
     item(`${sender.username} to ${receiver.username}: ${content}`));
 }
 
+// Your own; those of all customers if you are staff. The server says what you can do.
+async function showOrders() {
+  const { results } = await api.get("/api/v1/orders/");
+  fill("orders", results, ({ id, status, allowed, version, total, items }) => {
+    const things = items.map(({ quantity, name }) => `${quantity} × ${name}`).join(", ");
+    const buttons = allowed.map((wanted) => button(ORDER_ACTIONS[wanted], `order ${id}`, () =>
+      changeOrder(id, { status: wanted, version })));
+    return item(`Order ${id} is ${status}: ${things}, ${total}`, ...buttons);
+  });
+}
+
+async function changeOrder(id, change) {
+  try {
+    await api.patch(`/api/v1/orders/${id}/`, change);
+  } finally {
+    // If somebody was faster, the list shows what they did.
+    await showOrders();
+  }
+}
+
 async function showFriends() {
   const { results } = await api.get("/api/friends/");
-  fill("friends", results, (friend) =>
-    item(friend.username, button("Remove", friend.username, async () => {
+  // Without an answer the friends are listed all the same.
+  const { online } = await api.get("/api/v1/presence/").catch(() => ({ online: [] }));
+  fill("friends", results, (friend) => {
+    const text = online.includes(friend.id) ? `${friend.username} (online)` : friend.username;
+    return item(text, button("Remove", friend.username, async () => {
       await api.remove(`/api/friends/remove/${friend.id}/`);
       await showFriends();
-    })));
+    }));
+  });
   const receiver = element("receiver");
   const chosen = receiver.value;
   receiver.replaceChildren(...results.map(({ username, id }) => new Option(username, id)));

@@ -1,4 +1,6 @@
-// Notifications over one WebSocket, which comes back by itself.
+// Notifications over one WebSocket, which comes back by itself; over HTTP where sockets fail.
+
+import { readStream } from "./stream.js";
 
 // Times are in milliseconds.
 const FIRST_DELAY = 1_000;
@@ -8,9 +10,17 @@ const SILENCE = 25_000;
 const ANSWERS_WITHIN = 10_000;
 const RENEWED_BEFORE = 25_000;
 const RENEWED_AGAIN = 5_000;
+const SOCKET_AGAIN = 60_000;
+
+// So many attempts in a row without a greeting: something on the way lets no socket through.
+const SOCKETS_TRIED = 3;
 
 // The server ends a connection that takes 1 MiB without a word from the client.
 const CONFIRMED_AFTER = 250_000;
+
+// The names of the numbers in frames: of the user's own events, and of announcements. The
+// server sends the last one of each as last_seq and last_announcement.
+const NUMBERS = ["seq", "announcement"];
 
 // Bad message, not authenticated, not allowed: the same attempt would be refused again.
 const REFUSALS = new Set([4400, 4401, 4403]);
@@ -31,19 +41,24 @@ export function delayAfter(failures) {
  * Return a connection. It calls the functions that you pass:
  * protocols()             before each attempt: a promise of the subprotocols to offer,
  *                         or of null when nobody is signed in
- * token()                 before the session expires: a promise of a new access token
+ * token()                 before the session expires, and for each stream: a promise of an
+ *                         access token
  * onEvent(event)          for each event, once and in order
  * onGap()                 when events may have been missed: read everything again
- * onState(name, details)  connecting, open, waiting, refused, closed
+ * onState(name, details)  connecting, open, waiting, refused, closed; open has details.stream:
+ *                         whether events come over HTTP, as a stream
+ * onLatency(time)         how many milliseconds a ping and its answer took
  */
 export function notificationSocket(options) {
   const connection = {
     url: socketUrl("/ws/notifications/"),
+    streamPath: "/api/v1/notifications/stream/",
     ...options,
     attempt: 0,
     failures: 0,
+    ungreeted: 0, // how many sockets in a row were not greeted
     epoch: null, // known from the first greeting on
-    seen: 0, // the number of the last event that was shown
+    seen: {}, // the last number of each kind that was shown
     resuming: false,
     greeted: false,
     unconfirmed: 0,
@@ -59,12 +74,15 @@ async function connect(connection) {
   leave(connection);
   const { attempt } = connection;
   connection.onState("connecting");
-  wait(connection, CONNECTS_WITHIN, () => retry(connection));
+  wait(connection, CONNECTS_WITHIN, () => failed(connection));
   try {
     const protocols = await connection.protocols();
     if (attempt === connection.attempt) open(connection, protocols);
-  } catch {
-    if (attempt === connection.attempt) retry(connection);
+  } catch (error) {
+    if (attempt !== connection.attempt) return;
+    // There are no tickets: this server has no sockets.
+    if (error.status === 404) connection.ungreeted = SOCKETS_TRIED;
+    failed(connection);
   }
 }
 
@@ -73,7 +91,10 @@ function open(connection, protocols) {
     refuse(connection, 4401);
     return;
   }
-  const socket = new WebSocket(connection.url, protocols);
+  use(connection, new WebSocket(connection.url, protocols));
+}
+
+function use(connection, socket) {
   socket.onmessage = (event) => {
     confirm(connection, event.data.length);
     receive(connection, JSON.parse(event.data));
@@ -83,19 +104,17 @@ function open(connection, protocols) {
 }
 
 function receive(connection, frame) {
-  wait(connection, SILENCE, () => ping(connection));
+  listen(connection);
   if (frame.type === "connection_established") {
-    connection.onState("open");
-    connection.greeted = true;
-    connection.resuming = false;
-    renewWithin(connection, frame.expires_in);
-    if (!connection.epoch) startAt(connection, frame);
-    else resume(connection);
+    greet(connection, frame);
     return;
   }
   connection.failures = 0;
   if (frame.type === "pong") {
-    if (frame.last_seq > connection.seen) resume(connection);
+    if ("sent" in frame) connection.onLatency?.(now() - frame.sent);
+    if (NUMBERS.some((name) => frame[`last_${name}`] > connection.seen[name])) {
+      resume(connection);
+    }
   } else if (frame.type === "authenticated") {
     renewWithin(connection, frame.expires_in);
   } else if (frame.type === "resumed") {
@@ -106,11 +125,34 @@ function receive(connection, frame) {
   }
 }
 
+function greet(connection, frame) {
+  const stream = Boolean(connection.stream);
+  connection.onState("open", { stream });
+  connection.greeted = true;
+  connection.resuming = false;
+  if (!connection.epoch) startAt(connection, frame);
+  // After a stream's greeting comes what was missed, without being asked for.
+  else if (!stream) resume(connection);
+  if (stream) {
+    trySocketLater(connection);
+  } else {
+    connection.ungreeted = 0;
+    renewWithin(connection, frame.expires_in);
+    measure(connection);
+  }
+}
+
+function listen(connection) {
+  // A stream cannot be pinged; its server says every 15 seconds that it is still there.
+  if (connection.stream) wait(connection, SILENCE + ANSWERS_WITHIN, () => retry(connection));
+  else wait(connection, SILENCE, () => ping(connection));
+}
+
 function confirm(connection, length) {
   connection.unconfirmed += length;
   if (connection.unconfirmed > CONFIRMED_AFTER) {
     connection.unconfirmed = 0;
-    send(connection, { type: "ping" });
+    measure(connection);
   }
 }
 
@@ -133,32 +175,48 @@ async function renew(connection) {
   if (token && attempt === connection.attempt) send(connection, { type: "auth", token });
 }
 
-function startAt(connection, { epoch, last_seq }) {
-  connection.epoch = epoch;
-  connection.seen = last_seq;
+function startAt(connection, frame) {
+  connection.epoch = frame.epoch;
+  for (const name of NUMBERS) connection.seen[name] = frame[`last_${name}`];
   connection.onGap?.();
 }
 
 function resume(connection) {
   if (connection.resuming) return;
   connection.resuming = true;
+  if (connection.stream) {
+    // It is resumed by the next request.
+    retry(connection);
+    return;
+  }
   const { epoch, seen } = connection;
-  send(connection, { type: "resume", epoch, seq: seen });
+  send(connection, { type: "resume", epoch, ...seen });
 }
 
 function show(connection, event) {
   // Only the next number is shown; an event that is not stored has none.
-  if (event.seq > connection.seen + 1) {
+  const name = NUMBERS.find((name) => name in event);
+  const seen = connection.seen[name];
+  if (event[name] > seen + 1) {
     resume(connection);
-  } else if (!(event.seq <= connection.seen)) {
-    connection.seen = event.seq ?? connection.seen;
+  } else if (!(event[name] <= seen)) {
+    if (name) connection.seen[name] = event[name];
     connection.onEvent(event);
   }
 }
 
 function ping(connection) {
-  send(connection, { type: "ping" });
+  measure(connection);
   wait(connection, ANSWERS_WITHIN, () => retry(connection));
+}
+
+function measure(connection) {
+  // The server sends our own time back: its clock and ours need not agree.
+  send(connection, { type: "ping", sent: now() });
+}
+
+function now() {
+  return Math.round(performance.now());
 }
 
 function send(connection, message) {
@@ -173,8 +231,66 @@ function closed(connection, code) {
   if (REFUSALS.has(code) && !expired) {
     refuse(connection, code);
   } else {
-    retry(connection, code);
+    failed(connection, code);
   }
+}
+
+function failed(connection, code) {
+  if (!connection.greeted) connection.ungreeted += 1;
+  if (connection.ungreeted < SOCKETS_TRIED) retry(connection, code);
+  else stream(connection);
+}
+
+async function stream(connection) {
+  leave(connection);
+  const { attempt, epoch, seen } = connection;
+  const controller = new AbortController();
+  connection.stream = controller;
+  wait(connection, CONNECTS_WITHIN, () => retry(connection));
+  try {
+    const token = await connection.token();
+    if (attempt !== connection.attempt) return;
+    if (!token) {
+      refuse(connection, 4401);
+      return;
+    }
+    await readStream(connection.streamPath, {
+      token,
+      place: epoch && [epoch, ...NUMBERS.map((name) => seen[name])].join(":"),
+      signal: controller.signal,
+      onData: () => listen(connection),
+      onFrame: (frame) => receive(connection, frame),
+    });
+    // It has ended with its token, or with so much text: the next request continues there.
+    if (attempt === connection.attempt) retry(connection);
+  } catch (error) {
+    if (attempt !== connection.attempt) return;
+    if (error.status === 401) refuse(connection, 4401);
+    else retry(connection);
+  }
+}
+
+function trySocketLater(connection) {
+  clearTimeout(connection.trial);
+  connection.trial = setTimeout(() => trySocket(connection), SOCKET_AGAIN);
+}
+
+async function trySocket(connection) {
+  trySocketLater(connection);
+  const { attempt } = connection;
+  const protocols = await connection.protocols().catch(() => null);
+  if (!protocols || attempt !== connection.attempt) return;
+  drop(connection.candidate);
+  const socket = new WebSocket(connection.url, protocols);
+  connection.candidate = socket;
+  // The stream goes on until the socket's greeting. Then one number says for both what was
+  // shown: the socket resumes after it, so nothing is lost, and nothing comes twice.
+  socket.onmessage = (event) => {
+    connection.candidate = null;
+    leave(connection);
+    use(connection, socket);
+    socket.onmessage(event);
+  };
 }
 
 function refuse(connection, code) {
@@ -208,10 +324,16 @@ function leave(connection) {
   clearTimeout(connection.renewal);
   connection.greeted = false;
   connection.unconfirmed = 0;
-  if (connection.socket) {
-    connection.socket.onmessage = null;
-    connection.socket.onclose = null;
-    connection.socket.close();
-    connection.socket = null;
-  }
+  clearTimeout(connection.trial);
+  drop(connection.candidate);
+  drop(connection.socket);
+  connection.stream?.abort();
+  connection.candidate = connection.socket = connection.stream = null;
+}
+
+function drop(socket) {
+  if (!socket) return;
+  socket.onmessage = null;
+  socket.onclose = null;
+  socket.close();
 }

@@ -1,4 +1,4 @@
-"""manage.py seed_demo: people, friendships, posts and messages to try things with."""
+"""manage.py seed_demo: people, what they said and what they ordered, to try things with."""
 
 import secrets
 
@@ -10,11 +10,16 @@ from django.utils import timezone
 
 from friends.models import Friendship
 from messaging.models import Message
+from orders.models import Customer, Product
+from orders.services import place_order
 from posts.models import Post
 from users.models import Profile, User
 
 PEOPLE = {"alice": "Anders", "bob": "Brown", "carol": "Costa", "dan": "Dubois"}
 POSTS = {"alice": "Hello, Numeneon!", "bob": "First day here.", "carol": "Anyone up?"}
+PRODUCTS = {"Neon sign": "49.90", "Poster": "12.50", "Sticker": "0.99"}
+ORDERED = {"Neon sign": 1, "Sticker": 3}
+STAFF = "dan"
 
 
 class Command(BaseCommand):
@@ -36,6 +41,7 @@ class Command(BaseCommand):
         hashed = make_password(password)
         people = {name: self.person(name, hashed) for name in PEOPLE}
         self.relations(people)
+        self.shop(people["bob"])
         for user in people.values():
             self.stdout.write(f"{user.email}  {password}")
 
@@ -47,6 +53,7 @@ class Command(BaseCommand):
             "last_name": PEOPLE[name],
             "password": hashed_password,
             "is_active": True,
+            "is_staff": name == STAFF,
         }
         try:
             user, _ = User.objects.update_or_create(
@@ -73,3 +80,16 @@ class Command(BaseCommand):
         if not Message.objects.between(alice, bob).exists():
             Message.objects.create(sender=alice, receiver=bob, content="Hi Bob!")
             Message.objects.create(sender=bob, receiver=alice, content="Hi Alice!")
+
+    def shop(self, user):
+        """Offer a few products, and let a user order two of them."""
+        for name, price in PRODUCTS.items():
+            Product.objects.get_or_create(name=name, defaults={"price": price})
+        address = {"name": user.get_full_name(), "address": "1 Main Street"}
+        customer, created = Customer.objects.get_or_create(user=user, defaults=address)
+        if created:
+            items = [
+                {"product": Product.objects.get(name=name), "quantity": quantity}
+                for name, quantity in ORDERED.items()
+            ]
+            place_order(customer=customer, items=items)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -45,19 +46,31 @@ async def answer(socket, token):
     return await socket.receive_json_from()
 
 
-async def test_socket_ends_with_its_token(alice):
+@pytest.fixture
+def clock(monkeypatch):
+    """A stopped clock, which the test sets: on no machine a token expires too early."""
+    stopped = SimpleNamespace(now=time.time())
+    monkeypatch.setattr(time, "time", lambda: stopped.now)
+    return stopped
+
+
+async def test_socket_ends_with_its_token(alice, clock):
     """When the access token expires, the socket is closed with 4401."""
-    async with greeted(socket_for(alice, exp=time.time() + 0.1)) as socket:
+    async with greeted(socket_for(alice, exp=clock.now + 0.1)) as socket:
+        clock.now += 0.1
+
         assert await close_code(socket) == 4401
 
 
-async def test_socket_can_be_renewed(alice):
+async def test_socket_can_be_renewed(alice, clock):
     """With a new token in time it stays open, and the client learns for how long."""
-    async with greeted(socket_for(alice, exp=time.time() + 0.1)) as socket:
-        renewed = await answer(socket, str(AccessToken.for_user(alice)))
+    new = AccessToken.for_user(alice)
+    async with greeted(socket_for(alice, exp=clock.now + 0.1)) as socket:
+        renewed = await answer(socket, str(new))
 
         assert renewed["type"] == "authenticated"
-        assert 3590 < renewed["expires_in"] <= 3600
+        assert abs(new["exp"] - clock.now - renewed["expires_in"]) <= 1
+        clock.now += 0.1
         assert await socket.receive_nothing(0.2)
 
 

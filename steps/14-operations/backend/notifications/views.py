@@ -1,0 +1,118 @@
+"""Notifications over HTTP."""
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from redis.exceptions import RedisError
+from rest_framework import generics, status
+from rest_framework.exceptions import APIException
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import IsAdminUser
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from notifications import connections, presence, reading, tickets
+from notifications.serializers import (
+    ConnectionSerializer,
+    NotificationSerializer,
+    OnlineSerializer,
+    TicketSerializer,
+    UnreadSerializer,
+    UpToSerializer,
+)
+
+
+class NewestFirst(CursorPagination):
+    """Pages that continue after the last id shown: new rows do not shift them."""
+
+    ordering = "-id"
+    page_size = 20
+
+
+@extend_schema(parameters=[OpenApiParameter("unread", bool)])
+class NotificationListView(generics.ListAPIView):
+    """List the user's notifications, newest first."""
+
+    serializer_class = NotificationSerializer
+    pagination_class = NewestFirst
+
+    def get_queryset(self):
+        """Called by the view: all of them, or with ?unread=true the unread ones."""
+        mine = self.request.user.notifications.all()
+        only_unread = self.request.query_params.get("unread") == "true"
+        return mine.unread() if only_unread else mine
+
+
+class UnreadCountView(APIView):
+    """Count what the user has not read."""
+
+    @extend_schema(responses=UnreadSerializer)
+    def get(self, request):
+        """Called for GET: 200 with the number."""
+        return Response({"unread": request.user.notifications.unread().count()})
+
+
+class MarkOneReadView(APIView):
+    """Mark one notification as read."""
+
+    @extend_schema(request=None, responses=UnreadSerializer)
+    def post(self, request, notification_id):
+        """Called for POST: 200 with how many are left, 404 if it is not the user's."""
+        get_object_or_404(request.user.notifications, pk=notification_id)
+        unread = reading.mark_one(user=request.user, notification_id=notification_id)
+        return Response({"unread": unread})
+
+
+class MarkReadView(APIView):
+    """Mark everything as read that the user has seen."""
+
+    @extend_schema(request=UpToSerializer, responses=UnreadSerializer)
+    def post(self, request):
+        """Called for POST: 200 with how many are left."""
+        seen = UpToSerializer(data=request.data)
+        seen.is_valid(raise_exception=True)
+        unread = reading.mark_up_to(user=request.user, **seen.validated_data)
+        return Response({"unread": unread})
+
+
+class PresenceView(APIView):
+    """Say which of the user's friends are online."""
+
+    @extend_schema(responses=OnlineSerializer)
+    def get(self, request):
+        """Called for GET: 200 with their ids."""
+        return Response({"online": presence.online_friends_of(request.user.pk)})
+
+
+class TicketsUnavailable(APIException):
+    """There is nowhere to keep a ticket."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "Tickets are not available at the moment."
+    wait = 5  # seconds: DRF sends them as Retry-After
+
+
+class TicketView(APIView):
+    """Issue a ticket, which opens one socket."""
+
+    @extend_schema(request=None, responses={201: TicketSerializer})
+    def post(self, request):
+        """Called for POST: 201 with the ticket, 503 while Redis is down."""
+        try:
+            ticket = tickets.issue(
+                request.auth.payload, request.headers.get("Origin", "")
+            )
+        except RedisError as error:
+            raise TicketsUnavailable from error
+        answer = {"ticket": ticket, "expires_in": tickets.LIFETIME}
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+
+class ConnectionListView(generics.ListAPIView):
+    """List who is connected: for staff, who look after the servers."""
+
+    permission_classes = [IsAdminUser]
+    serializer_class = ConnectionSerializer
+
+    def get_queryset(self):
+        """Called by the view: those that are open at this moment."""
+        return connections.open_now()

@@ -1,0 +1,33 @@
+"""ASGI entry point: HTTP goes to Django, WebSockets go to their consumers."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "numeneon.settings")
+
+# Loads the apps. The imports below need models, so they come after this line.
+django_application = get_asgi_application()
+
+from notifications.layers import has_websockets  # noqa: E402
+from numeneon import http_only  # noqa: E402
+from numeneon.logs import LogMiddleware  # noqa: E402
+from numeneon.streaming import StreamMiddleware  # noqa: E402
+
+if has_websockets():
+    from numeneon.sockets import socket_application
+else:
+    http_only.warn()
+    socket_application = http_only.refuse
+
+http_application = StreamMiddleware(django_application)
+
+
+async def router(scope, receive, send):
+    """Called by LogMiddleware for each request and each socket."""
+    is_socket = scope["type"] == "websocket"
+    application = socket_application if is_socket else http_application
+    await application(scope, receive, send)
+
+
+application = LogMiddleware(router)

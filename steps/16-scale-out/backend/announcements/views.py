@@ -1,0 +1,59 @@
+"""Announcements over HTTP."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.permissions import IsAdminUser, IsAuthenticated
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from announcements import reading, services
+from announcements.models import Announcement
+from announcements.serializers import AnnouncementSerializer
+from notifications.numbering import inbox_of
+from notifications.serializers import UnreadSerializer, UpToSerializer
+from notifications.views import NewestFirst
+
+
+class AnnouncementListView(generics.ListCreateAPIView):
+    """List announcements, newest first, or make one."""
+
+    queryset = Announcement.objects.all()
+    serializer_class = AnnouncementSerializer
+    pagination_class = NewestFirst
+
+    def get_permissions(self):
+        """Called by the view: everybody may read, only staff may write."""
+        writes = self.request.method == "POST"
+        return [IsAdminUser() if writes else IsAuthenticated()]
+
+    def get_serializer_context(self):
+        """Called by the view: the serializer says what this user has read."""
+        read_up_to = inbox_of(self.request.user.pk).announcements_read
+        return {**super().get_serializer_context(), "read_up_to": read_up_to}
+
+    def perform_create(self, serializer):
+        """Called by the view after validation."""
+        serializer.instance = services.announce(
+            author=self.request.user, **serializer.validated_data
+        )
+
+
+class UnreadCountView(APIView):
+    """Count what the user has not read."""
+
+    @extend_schema(responses=UnreadSerializer)
+    def get(self, request):
+        """Called for GET: 200 with the number."""
+        return Response({"unread": reading.unread_of(request.user)})
+
+
+class MarkReadView(APIView):
+    """Mark everything as read that the user has seen."""
+
+    @extend_schema(request=UpToSerializer, responses=UnreadSerializer)
+    def post(self, request):
+        """Called for POST: 200 with how many are left."""
+        seen = UpToSerializer(data=request.data)
+        seen.is_valid(raise_exception=True)
+        unread = reading.mark_up_to(user=request.user, **seen.validated_data)
+        return Response({"unread": unread})

@@ -1,0 +1,47 @@
+"""Sockets for tests."""
+
+from contextlib import asynccontextmanager
+
+from channels.routing import URLRouter
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import AnonymousUser
+from rest_framework_simplejwt.tokens import AccessToken
+
+from notifications.routing import websocket_urlpatterns
+
+
+def socket_for(user, path="/ws/notifications/", **claims):
+    """A socket whose user is known, as if the middleware had found them."""
+    socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), path)
+    socket.scope["user"] = user
+    socket.scope["claims"] = AccessToken.for_user(user).payload | claims
+    return socket
+
+
+def nameless_socket():
+    """A socket whose client has shown nothing yet."""
+    socket = WebsocketCommunicator(
+        URLRouter(websocket_urlpatterns), "/ws/notifications/"
+    )
+    socket.scope.update(user=AnonymousUser(), claims={}, refusal=None)
+    return socket
+
+
+async def close_code(socket, within=1):
+    """Read what a socket is still sent. Return the code with which the server closes it."""
+    while (message := await socket.receive_output(within))["type"] != "websocket.close":
+        pass
+    return message["code"]
+
+
+@asynccontextmanager
+async def greeted(socket):
+    """Open a socket, read the greeting, and close it in the end."""
+    accepted, _ = await socket.connect()
+    assert accepted
+    await socket.receive_json_from()
+    try:
+        yield socket
+    finally:
+        # Also raises what ended the consumer, which might go unnoticed otherwise.
+        await socket.disconnect()

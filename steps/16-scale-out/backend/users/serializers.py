@@ -1,0 +1,132 @@
+"""How users look to others, and how a new account is validated."""
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import IntegrityError
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.serializers import (
+    TokenObtainPairSerializer,
+    TokenRefreshSerializer,
+)
+
+from users.models import User
+from users.services import create_account
+
+
+class UserBriefSerializer(serializers.ModelSerializer):
+    """Just enough to name somebody."""
+
+    class Meta:
+        model = User
+        fields = ["id", "username"]
+
+
+class UserNameSerializer(serializers.ModelSerializer):
+    """Somebody's full name, without what only they may see."""
+
+    class Meta:
+        model = User
+        fields = ["id", "username", "first_name", "last_name"]
+
+
+class UserSerializer(serializers.ModelSerializer):
+    """Somebody in a list of people."""
+
+    class Meta:
+        model = User
+        fields = ["id", "username", "first_name", "last_name", "display_name"]
+
+
+class AccountSerializer(serializers.ModelSerializer):
+    """One's own account: the only place that shows an e-mail address."""
+
+    class Meta:
+        model = User
+        fields = ["id", "username", "email", "first_name", "last_name", "display_name"]
+
+
+class LowercaseEmailField(serializers.EmailField):
+    """An address in the form in which it is stored, so that duplicates are found."""
+
+    def to_internal_value(self, data):
+        """Called by the serializer before the field's validators run."""
+        return User.objects.normalize_email(super().to_internal_value(data))
+
+
+class SignupSerializer(serializers.ModelSerializer):
+    """A new account."""
+
+    email = LowercaseEmailField(validators=[UniqueValidator(User.objects.all())])
+    display_name = serializers.CharField(max_length=100, required=False)
+
+    class Meta:
+        model = User
+        fields = ["username", "email", "password", "display_name"]
+
+    def validate(self, attrs):
+        """Called by is_valid() when every field is valid by itself."""
+        candidate = User(username=attrs["username"], email=attrs["email"])
+        try:
+            validate_password(attrs["password"], user=candidate)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError({"password": error.messages}) from error
+        return attrs
+
+    def create(self, validated_data):
+        """Called by save()."""
+        validated_data.setdefault("display_name", validated_data["username"])
+        try:
+            return create_account(**validated_data)
+        except IntegrityError:
+            # Somebody took the name since we looked: looking again says which one.
+            self.run_validation(self.initial_data)
+            raise
+
+    def to_representation(self, user):
+        """Called for the answer: the account, without its password."""
+        return AccountSerializer(user).data
+
+
+class LoginSerializer(TokenObtainPairSerializer):
+    """The tokens of one login, which know each other: log-out ends them together."""
+
+    @classmethod
+    def get_token(cls, user):
+        """Called by validate(): the access tokens made from this one have its claims."""
+        token = super().get_token(user)
+        token["login"] = token["jti"]
+        return token
+
+
+class RefreshSerializer(TokenRefreshSerializer):
+    """A refresh token, refused when its user is gone."""
+
+    def validate(self, attrs):
+        """Called by is_valid(): simplejwt looks the user up and lets a miss escape."""
+        try:
+            return super().validate(attrs)
+        except User.DoesNotExist as error:
+            raise InvalidToken("The user of this token no longer exists.") from error
+
+
+class PasswordSerializer(serializers.Serializer):
+    """A new password, set by someone who knows the old one."""
+
+    old_password = serializers.CharField()
+    new_password = serializers.CharField()
+
+    def validate_old_password(self, value):
+        """Called by is_valid() with the password that is said to be the present one."""
+        if not self.context["request"].user.check_password(value):
+            raise serializers.ValidationError("This is not your password.")
+        return value
+
+    def validate_new_password(self, value):
+        """Called by is_valid() with the password to be."""
+        try:
+            validate_password(value, user=self.context["request"].user)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+        return value
