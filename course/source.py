@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
+import gc
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +24,23 @@ def parse(text: str | bytes, filename: str = "<unknown>") -> ast.Module:
     The same text gives the same tree: nobody may change it.
 
     Python 3.11 counts the depth of a tree for all threads together, and ends in a SystemError
-    ("AST constructor recursion depth mismatch") if it makes two at a time.
+    ("AST constructor recursion depth mismatch") if it makes two at a time. Nor may garbage be
+    collected meanwhile: that runs code of others, which may parse (a traceback does), and lets
+    other threads run. Source: python/cpython, issue 106905.
     """
-    with _one_at_a_time:
+    with _one_at_a_time, _no_garbage_collection():
         return ast.parse(text, filename)
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def extract(path: Path, symbol: str | None = None) -> str:

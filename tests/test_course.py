@@ -1,6 +1,8 @@
 """The steps share nothing at run time and stay consistent: what a snapshot may differ in."""
 
+import ast
 import functools
+import gc
 import re
 from fnmatch import fnmatch
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 import course
 from checks.items import items_of
-from course.source import extract
+from course.source import extract, parse
 from tools.site import differences
 from tools.site.differences import Change
 
@@ -175,3 +177,29 @@ def test_item_ids_are_unique_and_needs_come_first():
             assert set(item.needs) <= own, item.id
             own.add(item.id)
         seen |= own
+
+
+def test_source_is_parsed_while_garbage_is_collected():
+    """Garbage that parses when it is collected, as what formats a traceback may, does no harm."""
+
+    class Parses:
+        def __init__(self):
+            self.me = self  # only the collector can free it
+
+        def __del__(self):
+            ast.parse("a")
+
+    before = gc.get_threshold()
+    gc.collect()
+    try:
+        for allocations in range(10, 500, 10):  # some of them end in the middle of the tree
+            Parses()
+            gc.set_threshold(allocations)
+            tree = parse(f"x = (1 + (2 * [3, 4][0])) + {allocations}\n" * 30)
+            gc.set_threshold(*before)
+            gc.collect()
+            assert len(tree.body) == 30
+    finally:
+        gc.set_threshold(*before)
+
+    assert gc.isenabled()

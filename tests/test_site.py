@@ -25,8 +25,9 @@ from checks.items import items_of
 from tests.needs import interpreter_with, needs
 
 ROOT = course.ROOT
-# Of what highlighting argparse takes in the same run, for a page: no machine is too slow.
-WORK_A_PAGE = 0.9
+# Of what highlighting argparse takes in the same run, for a page: no machine is too slow. Seen
+# are 0.7 to 0.95: processors that share their caches with other work vary that much.
+WORK_A_PAGE = 1.2
 # For a step: each brings its lines to the page once, those of tests packed.
 MOST_BYTES_OF_DIFFERENCES = 40_000
 STEPS = course.steps()

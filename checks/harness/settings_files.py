@@ -207,10 +207,17 @@ def _pieces(source: str, node: ast.Constant) -> tuple[str, ...]:
     try:
         tokens = tokenize.generate_tokens(io.StringIO(f"({segment})").readline)
         texts = [t.string for t in tokens if t.type == tokenize.STRING]
-        pieces = tuple(str(ast.literal_eval(text)) for text in texts)
+        pieces = tuple(_literal(text) for text in texts)
     except (SyntaxError, ValueError, tokenize.TokenError):  # a part of an f-string
         return (str(node.value),)
     return pieces if "".join(pieces) == node.value else (str(node.value),)
+
+
+def _literal(text: str) -> str:
+    """The value of one literal of the source."""
+    [statement] = parse(text).body
+    assert isinstance(statement, ast.Expr)
+    return str(ast.literal_eval(statement.value))
 
 
 def evaluated(node: ast.expr | None) -> str | None:
