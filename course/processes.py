@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from course.deadline import patient
+from course.output import Output
 
 # A cold start of Django with daphne takes about a second here; a busy laptop on battery
 # was seen to take eight. Seconds.
 START_SECONDS = patient(25.0)
-_KEPT_LINES = 400
-_LONGEST_LINE = 2_000
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 # How long the last output of a program that has ended may take to reach us. Seconds.
 _DRAIN_SECONDS = patient(1.0)
@@ -100,14 +99,11 @@ class Process:
         if _over:
             raise ChildProcessError("this process is ending and starts no other one")
         self.argv = [str(part) for part in argv]
-        self._first: list[str] = []
-        self._newest: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         # Nobody writes to this pipe: it closes when we end, however, and says so (guard).
         theirs, ours = os.pipe()
         output, printing = os.pipe()
         self._pipe: int | None = ours
         self._mark = str(os.fstat(theirs).st_ino)
-        self._printed = 0
         self._drained = False
         self._ending = threading.Lock()
         try:
@@ -123,48 +119,35 @@ class Process:
             os.close(theirs)
             os.close(printing)
         _running.add(self)
-        self._reader = threading.Thread(target=self._read, args=[output], daemon=True)
-        self._reader.start()
+        self._output = Output(output)
 
     @property
     def pid(self) -> int:
         return self._child.pid
 
-    def _read(self, descriptor: int) -> None:
-        # Closed here and nowhere else: close() in another thread waits for this one's read.
-        with open(descriptor, "rb") as output:
-            while line := output.readline(_LONGEST_LINE):
-                text = line.decode("utf-8", errors="replace").rstrip("\r\n")
-                kept = self._first if len(self._first) < _KEPT_LINES else self._newest
-                kept.append(text)
-                self._printed += 1
-
     @property
     def printed(self) -> int:
         """How many lines it has printed so far; log_since() gives what follows them."""
-        return self._printed
+        return self._output.count
 
     def log_since(self, printed: int) -> str:
         """The kept ones of the lines that it printed after its first `printed` ones."""
-        # Lines between the first and the newest ones were dropped: count from the end.
-        new = max(0, self._printed - printed)
-        return self.log(new) if new else ""
+        self._drain_if_ended()
+        return self._output.text_since(printed)
 
-    def log(self, last: int = 2 * _KEPT_LINES) -> str:
+    def log(self, last: int | None = None) -> str:
         """The last of the lines kept, which are its first and its newest ones.
 
         They are complete if it has ended.
         """
-        if self.exit_code is not None:
-            self._drain()
-        return "\n".join([*self._first, *self._newest][-last:])
+        self._drain_if_ended()
+        return self._output.text(last)
 
-    def _drain(self) -> bool:
-        """Wait once for the rest of its output; False if something else keeps the pipe open."""
-        if not self._drained:
-            self._reader.join(_DRAIN_SECONDS)
+    def _drain_if_ended(self) -> None:
+        """Wait once for the rest: what keeps the pipe open after that is something else."""
+        if self.exit_code is not None and not self._drained:
             self._drained = True
-        return not self._reader.is_alive()
+            self._output.has_ended(_DRAIN_SECONDS)
 
     @property
     def exit_code(self) -> int | None:
@@ -197,11 +180,10 @@ class Process:
         _ended_marks.add(self._mark)
         self.wait(_DRAIN_SECONDS)
         _running.discard(self)
-        self._reader.join(_DRAIN_SECONDS / 5)
-        if self._reader.is_alive():
+        if not self._output.has_ended(_DRAIN_SECONDS / 5):
             # A child in a session of its own outlives the group and holds our pipe.
             end_left_behind()
-            self._drain()
+            self._output.has_ended(_DRAIN_SECONDS)
         os.close(pipe)
 
     def kill_group(self) -> None:
@@ -382,14 +364,21 @@ def wait_until(
     alive: Callable[[], bool] | None = None,
 ) -> bool:
     """Ask again and again until the condition holds; False if time or `alive` ran out."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    began = time.monotonic()
+    while time.monotonic() < began + seconds:
         if condition():
             return True
         if alive and not alive():
             return condition()
-        time.sleep(0.005)  # the interval of a poll, not a guess at how long a thing takes
+        time.sleep(poll_interval(began))
     return False
+
+
+def poll_interval(began: float) -> float:
+    """How many seconds until a condition is asked again that has been since `began`
+    (time.monotonic()). No guess at how long a thing takes: the longer it takes, the less an
+    answer costs that comes a tenth later, and asking is work as well."""
+    return min(max(0.005, (time.monotonic() - began) / 10), 0.1)
 
 
 def prints(process: Process, word: str, *, seconds: float) -> bool:

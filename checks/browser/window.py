@@ -13,13 +13,12 @@ from urllib.parse import urlsplit
 from checks.errors import NotYet
 from checks.harness.recorder import Line, Recorder, current
 from course.deadline import at_most, patient, waiting_for
+from course.processes import poll_interval
 
 if TYPE_CHECKING:
     from checks.browser.browser import Browser
 
 LOADING_SECONDS = patient(15.0)
-# A poll's interval, not a guess at how long a thing takes. Seconds.
-_INTERVAL = 0.02
 _SHOWN_WORDS = 2_000
 
 
@@ -123,12 +122,13 @@ class Window:
 
     def until(self, script: str, seconds: float) -> Any:
         """Wait until an expression is true; its value, or the last one when time is up."""
-        end = time.monotonic() + at_most(seconds)
+        began = time.monotonic()
+        end = began + at_most(seconds)
         while True:
             value = self.run(script)
             if value or time.monotonic() > end:
                 return value
-            time.sleep(_INTERVAL)
+            time.sleep(poll_interval(began))
 
     @property
     def requests(self) -> list[str]:

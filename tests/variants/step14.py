@@ -321,6 +321,29 @@ VARIANTS = [
             "from users.models import User\n",
         ),
     ),
+    broken(
+        "health.database-down",
+        "what failed once is not asked again",
+        Edit(
+            HEALTH,
+            """\
+        parts = async_to_sync(check_all)()
+        works =""",
+            """\
+        if self.failed:
+            parts = self.failed
+        else:
+            parts = async_to_sync(check_all)()
+        if parts["database"]["status"] != "ok":
+            type(self).failed = parts
+        works =""",
+        ),
+        Edit(
+            HEALTH,
+            "    permission_classes = []\n",
+            "    permission_classes = []\n    failed = None\n",
+        ),
+    ),
     correct(
         "health.database-down",
         "the tables are read",
