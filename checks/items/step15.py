@@ -172,7 +172,7 @@ def runasgi_carries_events(harness: Harness) -> None:
 
 @item("servers.interface", needs=["servers.runasgi"])
 def interface_is_asgi(harness: Harness) -> None:
-    """`runasgi --interface=asgi` is the same, and another interface is refused."""
+    """`runasgi --interface=asgi` starts the same server, and any other interface is refused."""
     _carries_an_event(harness, _runasgi(harness))
     _expect_refusal(harness, "--interface=wsgi", "asgi")
 
@@ -284,7 +284,7 @@ def _expect(process: Process, *, works: bool, what: str) -> str:
 
 @item("client.works", needs=["servers.interface"])
 def client_says_that_all_works(harness: Harness) -> None:
-    """`test_websockets.py` ends with 0 at a server where everything works."""
+    """`test_websockets.py` exits with 0 if everything on the server works."""
     alice, _ = _pair(harness, _runasgi(harness))
     process = _tried(
         harness, _runasgi(harness).port, *_account(harness), "--sender", alice.email
@@ -325,7 +325,7 @@ def client_says_what_is_wrong(harness: Harness) -> None:
 
 @item("client.finds", needs=["client.works"])
 def client_finds_what_is_broken(harness: Harness) -> None:
-    """It ends with 1 at a server that speaks no WebSocket, and where other sites get in."""
+    """`test_websockets.py` exits with 1 if the server has no WebSockets or lets other sites in."""
 
     def no_sockets(head: bytes) -> bytes:
         return head.replace(SOCKET_PATH.encode(), b"/nowhere/", 1)
@@ -556,13 +556,13 @@ def api_works_without_websockets(harness: Harness) -> None:
 
 @item("http-only.told", needs=["http-only.api"])
 def everybody_is_told(harness: Harness) -> None:
-    """Then the health check is `degraded`, its part `events` unavailable; the log says it once."""
+    """With `WEBSOCKETS=off` the health check is `degraded`, and the log says why, once."""
     _expect_told(harness, _http_only(harness))
 
 
 @item("http-only.handshake", needs=["http-only.api"])
 def handshake_is_refused(harness: Harness) -> None:
-    """Then a handshake gets an HTTP error without a traceback, and there are no tickets."""
+    """With `WEBSOCKETS=off` there are no tickets; a handshake gets an HTTP error, no traceback."""
     server = _http_only(harness)
     _, bob = _pair(harness, server)
     printed = server.process.printed
@@ -591,7 +591,7 @@ def handshake_is_refused(harness: Harness) -> None:
 
 @item("http-only.package", needs=["http-only.told"], prefetch=[_without_package])
 def package_may_be_missing(harness: Harness) -> None:
-    """Where the package `channels` is not installed, all of this is the same."""
+    """Without the package `channels`, the project works as with `WEBSOCKETS=off`."""
     server = _without_package(harness)
     _expect_api(harness, server, "Without a package")
     _expect_told(harness, server)
@@ -747,7 +747,7 @@ def stream_needs_no_layer(harness: Harness) -> None:
 
 @item("stream.refuses", needs=["stream.events"])
 def stream_is_for_signed_in_users(harness: Harness) -> None:
-    """Without a valid access token it answers 401, also with the token in the URL."""
+    """Without a valid access token the stream answers 401, also with the token in the URL."""
     server = whole_stage_of(harness).server
     _, bob = _pair(harness, server)
     needed(harness, server.ask("GET", STREAM_PATH), 401)
@@ -808,7 +808,7 @@ def streams_count_as_sockets(harness: Harness) -> None:
 
 @item("stream.idle", needs=["stream.http-only"])
 def idle_streams_are_cheap(harness: Harness) -> None:
-    """Open streams that wait need no thread each."""
+    """Idle streams do not keep a thread each."""
     server = _http_only(harness)
     status = Path(f"/proc/{server.process.pid}/task")
     if not status.exists():
