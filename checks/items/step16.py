@@ -173,7 +173,7 @@ def sockets_are_told_when_redis_is_back(harness: Harness) -> None:
 
 @item("behind.caught-up", needs=["hub.pipelined"])
 def burst_arrives_without_a_question(harness: Harness) -> None:
-    """300 events at one moment all reach a socket, in order, without its asking for them."""
+    """300 events sent at the same moment all reach a socket, in order, without a `resume`."""
     far = _far(harness)
     stage = far.stage
     alice, bob = people(stage, "alice", "bob")
@@ -317,7 +317,7 @@ def sockets_end_one_after_the_other(harness: Harness) -> None:
 
 @item("leaving.health", needs=["leaving.spread"])
 def leaving_server_says_so(harness: Harness) -> None:
-    """Meanwhile, the health check answers 503, and new sockets are refused."""
+    """While a server drains, its health check answers 503, and new sockets are refused."""
     farewell = _farewell(harness)
     answer = farewell.health
     if answer is not None and answer.status != 503:
@@ -336,7 +336,7 @@ def leaving_server_says_so(harness: Harness) -> None:
 
 @item("leaving.traces", needs=["leaving.spread"])
 def nothing_is_lost_and_nobody_left(harness: Harness) -> None:
-    """Then the server has ended, nobody counts as connected, and a resume loses nothing."""
+    """After draining, the server ends, nobody counts as connected, and a resume loses nothing."""
     farewell = _farewell(harness)
     if farewell.server.process.exit_code is None:
         raise NotYet(
