@@ -154,7 +154,7 @@ def shared(
     from tests.clusters import SharedPostgres  # a driver of PostgreSQL, which few need
 
     interpreters, postgres = warm.for_a_watch(), SharedPostgres()
-    databases = MigratedDatabases(tmp_path_factory.mktemp("databases"))
+    databases = MigratedDatabases(_for_all_workers(tmp_path_factory, "databases"), most=60)
     browsers = Browsers()
     yield {
         "interpreters": interpreters,
@@ -165,6 +165,14 @@ def shared(
     browsers.close()
     interpreters.close()
     postgres.close()
+
+
+def _for_all_workers(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """A folder of the whole run, below which each worker has its own."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

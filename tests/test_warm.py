@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from checks.harness import warm
 from checks.harness.project import Project
 from checks.harness.sandbox import Sandbox
 from checks.harness.warm import MigratedDatabases
@@ -61,14 +60,10 @@ def test_line_that_is_taken_back_costs_no_migration(
     assert database.read_text() == "first"
 
 
-def test_only_the_newest_databases_are_kept(
-    sandbox: Sandbox,
-    databases: MigratedDatabases,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A watch of many hours does not fill the disk."""
-    monkeypatch.setattr(warm, "_MOST_DATABASES", 2)
+def test_only_the_newest_databases_are_kept(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A watch of many hours does not fill the disk; another process finds what is kept."""
+    (tmp_path / "kept").mkdir()
+    databases, others = (MigratedDatabases(tmp_path / "kept", most=2) for _ in range(2))
     database = tmp_path / "db.sqlite3"
     database.write_text("migrated")
 
@@ -77,6 +72,7 @@ def test_only_the_newest_databases_are_kept(
         databases.keep(sandbox, database)
 
     assert len(list((tmp_path / "kept").iterdir())) == 2
+    assert others.reuse(sandbox, database)
     change(sandbox, "A = 1\n")
     assert not databases.reuse(sandbox, database)
 

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 import threading
 from collections.abc import Collection
 from pathlib import Path
@@ -39,6 +40,7 @@ _Sight = tuple[Path, frozenset[str] | None]
 _MOST_SERVERS = 2
 # So many a watch remembers: somebody tries a line of the settings, and takes it back.
 _MOST_DATABASES = 8
+_KEPT_DATABASE = "migrated-{}.sqlite3"
 
 
 def environment(**plan: object) -> dict[str, str]:
@@ -258,28 +260,43 @@ class NoDatabases:
 
 
 class MigratedDatabases(NoDatabases):
-    """Keeps the newest migrated databases, for projects whose tables come out the same."""
+    """Keeps the newest migrated databases, for projects whose tables come out the same.
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` is where they are kept."""
+    Several processes may share a folder: a database is there as a whole or not at all.
+    """
+
+    def __init__(self, folder: Path, most: int = _MOST_DATABASES) -> None:
+        """`folder` is where they are kept, and `most` how many."""
         self._folder = folder
-        self._kept: dict[str, Path] = {}  # by what the tables depend on, the newest last
+        self._most = most
 
     def reuse(self, sandbox: Sandbox, path: Path) -> bool:
-        kept = self._kept.get(_digest(sandbox))
-        if kept is None or not kept.is_file():
+        try:
+            shutil.copyfile(self._place_of(sandbox), path)
+        except FileNotFoundError:
             return False
-        shutil.copyfile(kept, path)
         return True
 
     def keep(self, sandbox: Sandbox, path: Path) -> None:
         if not path.is_file():
             return
-        digest = _digest(sandbox)
-        self._kept[digest] = self._folder / f"migrated-{digest}.sqlite3"
-        shutil.copyfile(path, self._kept[digest])
-        if len(self._kept) > _MOST_DATABASES:
-            self._kept.pop(next(iter(self._kept))).unlink(missing_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as copy:
+            copy.write(path.read_bytes())
+        os.replace(copy.name, self._place_of(sandbox))
+        kept = sorted(self._folder.glob(_KEPT_DATABASE.format("*")), key=_changed_at)
+        for old in kept[: -self._most]:
+            old.unlink(missing_ok=True)
+
+    def _place_of(self, sandbox: Sandbox) -> Path:
+        return self._folder / _KEPT_DATABASE.format(_digest(sandbox))
+
+
+def _changed_at(file: Path) -> int:
+    """When it was changed; what is not there any more comes first."""
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _digest(sandbox: Sandbox) -> str:
