@@ -433,6 +433,9 @@ def test_browser_window_prints_what_is_shown(
     monkeypatch.setattr("tools.player.browser.SECONDS", 2.0)
     with pytest.raises(NotAsShown, match=r"page\.md:15: the console of the window 'bob'"):
         play(Source("page.md", text.format(43), step), tmp_path / "b", chrome)
+    endless = EDIT + SERVER + block.format("await new Promise(() => {});")
+    with pytest.raises(NotAsShown, match="these lines did not end within 2 s"):
+        play(Source("page.md", endless, step), tmp_path / "c", chrome)
 
 
 @pytest.mark.browser

@@ -47,6 +47,15 @@ _OFF = (
 )
 # It only ends what hangs: a browser on a busy machine may take long.
 SECONDS = 120.0
+# Lines of a page that wait for something: if that never comes, they end as well.
+_IN_TIME = """\
+() => Promise.race([
+  (async () => {%s
+  })(),
+  new Promise((done, fail) => {
+    setTimeout(() => fail(new Error("these lines did not end within %d s")), 1000 * %d);
+  }),
+])"""
 # How long a window is watched after it has printed what is shown: nothing more may come.
 SETTLING_MS = 300
 _BUTTON = re.compile(r"\[(.+)\]")
@@ -74,7 +83,7 @@ class Windows:
         Raises playwright's Error with what the browser says to them.
         """
         script = rewritten("\n".join(lines), self._port, self._second_port)
-        self._page(name).evaluate("async () => {" + script + "\n}")
+        self._page(name).evaluate(_IN_TIME % (script, SECONDS, SECONDS))
 
     def open(self, name: str, address: str) -> None:
         """Show a page in a window: `/demo/` at port 8000, or a whole address."""
