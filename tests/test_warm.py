@@ -97,6 +97,28 @@ def test_compiled_file_is_never_older_than_its_source(sandbox: Sandbox) -> None:
     assert told() == ["2", str(compiled)]
 
 
+def test_files_with_the_same_source_keep_their_own_names(sandbox: Sandbox) -> None:
+    """They are compiled once, and a traceback names the one that it comes from."""
+    for name in ("one.py", "two.py"):
+        (sandbox.original.root / "site" / name).write_text("def fails():\n    1 / 0\n")
+    sandbox.refresh()
+    sandbox.compile()
+    folder = sandbox.project.root / "site"
+    script = f"import sys; sys.path.insert(0, {str(folder)!r}); import one, two; "
+    script += "print(one.__cached__, two.__cached__); two.fails()"
+
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script], capture_output=True, text=True
+    )
+
+    compiled = [
+        str(file) for name in ("one", "two") for file in folder.rglob(f"{name}.*.pyc")
+    ]
+    assert done.stdout.split() == compiled
+    assert str(folder / "two.py") in done.stderr
+    assert str(folder / "one.py") not in done.stderr
+
+
 def test_file_that_cannot_be_compiled_is_left_to_the_programs(
     sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
 ) -> None:
