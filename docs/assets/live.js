@@ -50,10 +50,10 @@
     for (const each of below) each.getAnimations().forEach((under) => under.cancel());
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const moved = new Map(below.map((each) => [each, before.get(each) - top(each)]));
-    // What changes above the window moves nothing in it: browsers scroll by as much.
-    const kept = moved.get(below.find((each) => before.get(each) >= 0)) ?? 0;
+    // As the window shows them: what browsers scroll, so that a change above moves nothing, is in
+    // it. A place told from another's would be wrong when a glide before this one is under way.
     for (const [each, whole] of moved) {
-      const by = whole - (moved.get(each.parentElement) ?? kept); // its line takes it along
+      const by = whole - (moved.get(each.parentElement) ?? 0); // its line takes it along
       if (by) each.animate({ transform: [`translateY(${by}px)`, "none"] }, { duration: 200, easing: "ease-out" });
     }
   }
