@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import socket as plain
 import time
 from collections.abc import Callable, Iterator
@@ -568,7 +569,9 @@ def floods_are_ended(harness: Harness) -> None:
     with stage.greeted(bob) as other, stage.greeted(alice) as socket:
         for _ in range(_FEW):
             socket.send({"type": PING})
-        answered = sum(socket.event(PONG, patient(5)) is not None for _ in range(_FEW))
+        # The first one that does not come is enough: nobody waits for each of the others.
+        answers = (socket.event(PONG, patient(5)) for _ in range(_FEW))
+        answered = len(list(itertools.takewhile(bool, answers)))
         if answered != _FEW:
             raise stage.news(
                 f"{_FEW} pings: {answered} were answered; {_end_of(socket)}",
