@@ -38,8 +38,8 @@ def decline_request(*, request_id, receiver):
     return bool(deleted)
 
 
-def remove_friend(*, user, friend_id):
+def remove_friend(*, user, friend):
     """End a friendship. Return whether there was one."""
-    friendships = Friendship.objects.accepted().between(user, friend_id)
+    friendships = Friendship.objects.accepted().between(user, friend)
     deleted, _ = friendships.delete()
     return bool(deleted)

@@ -85,6 +85,5 @@ class RemoveFriendView(APIView):
 
     def delete(self, request, user_id):
         """Called for DELETE: 204, or 404 for somebody who is not a friend."""
-        return deleted_or_404(
-            services.remove_friend(user=request.user, friend_id=user_id)
-        )
+        friend = get_object_or_404(User, pk=user_id)
+        return deleted_or_404(services.remove_friend(user=request.user, friend=friend))

@@ -52,9 +52,21 @@ class LowercaseEmailField(serializers.EmailField):
         return User.objects.normalize_email(super().to_internal_value(data))
 
 
+class NormalizedNameField(serializers.CharField):
+    """A name in the form in which it is stored, so that duplicates are found."""
+
+    def to_internal_value(self, data):
+        """Called by the serializer before the field's validators run."""
+        return User.normalize_username(super().to_internal_value(data))
+
+
 class SignupSerializer(serializers.ModelSerializer):
     """A new account."""
 
+    username = NormalizedNameField(
+        max_length=150,
+        validators=[User.username_validator, UniqueValidator(User.objects.all())],
+    )
     email = LowercaseEmailField(validators=[UniqueValidator(User.objects.all())])
     display_name = serializers.CharField(max_length=100, required=False)
 
@@ -73,7 +85,7 @@ class SignupSerializer(serializers.ModelSerializer):
 
     def create(self, validated_data):
         """Called by save()."""
-        validated_data.setdefault("display_name", validated_data["username"])
+        validated_data.setdefault("display_name", validated_data["username"][:100])
         try:
             return create_account(**validated_data)
         except IntegrityError:

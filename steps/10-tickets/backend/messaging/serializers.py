@@ -15,6 +15,7 @@ class MessageSerializer(serializers.ModelSerializer):
     receiver_id = serializers.PrimaryKeyRelatedField(
         source="receiver",
         queryset=User.objects.filter(is_active=True),
+        pk_field=serializers.IntegerField(),  # 1e400 is no id
         write_only=True,
     )
 

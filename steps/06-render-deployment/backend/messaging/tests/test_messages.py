@@ -42,6 +42,16 @@ def test_message_to_nobody_is_400(api, receiver_id):
     assert list(response.json()) == ["receiver_id"]
 
 
+def test_message_to_an_infinite_number_is_400(api):
+    """JSON can write numbers that no id has room for."""
+    data = '{"receiver_id": 1e400, "content": "hello"}'
+
+    response = api.post("/api/messages/", data, content_type="application/json")
+
+    assert response.status_code == 400
+    assert list(response.json()) == ["receiver_id"]
+
+
 def test_message_to_oneself_is_400(api, alice):
     """Nobody writes to themselves."""
     response = api.post("/api/messages/", {"receiver_id": alice.pk, "content": "hello"})

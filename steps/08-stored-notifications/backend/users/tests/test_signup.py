@@ -46,10 +46,20 @@ def test_signup_without_display_name_shows_the_username(db):
     assert response.json()["display_name"] == "carol"
 
 
+def test_long_username_is_cut_to_a_display_name(db):
+    """A username may be longer than a display name."""
+    data = {key: NEW[key] for key in NEW if key != "display_name"}
+
+    response = APIClient().post("/api/auth/signup/", {**data, "username": "c" * 150})
+
+    assert response.json()["display_name"] == "c" * 100
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         ("username", "alice"),
+        ("username", "\uff41lice"),  # a wide a: stored as a plain one
         ("username", "two words"),
         ("email", "alice@example.com"),
         ("email", "Alice@Example.COM"),

@@ -70,3 +70,8 @@ def test_open_request_is_not_removed(api, alice, bob):
 
     assert api.delete(f"/api/friends/remove/{bob.pk}/").status_code == 404
     assert str(request) == "alice@example.com and bob@example.com"
+
+
+def test_number_that_no_database_can_hold_is_nobody(api):
+    """It is answered as any other id that nobody has."""
+    assert api.delete(f"/api/friends/remove/{2**63}/").status_code == 404

@@ -55,6 +55,7 @@ def test_search_finds_others_without_their_address(api, bob):
         ("example.com", []),
         ("", []),
         ("\0", []),
+        ("o" * 60_000, []),
         ("o", ["bob", "carol"]),
     ],
 )
