@@ -37,7 +37,9 @@ class OrderItemSerializer(serializers.ModelSerializer):
     """A line of an order. Only product and quantity come from the client."""
 
     product_id = serializers.PrimaryKeyRelatedField(
-        source="product", queryset=Product.objects.all()
+        source="product",
+        queryset=Product.objects.all(),
+        pk_field=serializers.IntegerField(),  # 1e400 is no id
     )
     quantity = serializers.IntegerField(min_value=1, max_value=MOST_OF_ONE)
     subtotal = TotalField()
@@ -86,6 +88,10 @@ class OrderStatusSerializer(serializers.ModelSerializer):
         model = Order
         fields = ["order_id", "status", "version", "total", "updated_at"]
         extra_kwargs = {
-            "status": {"required": True},
+            "status": {
+                "required": True,
+                # Not the text that was sent: half a surrogate pair is no JSON.
+                "error_messages": {"invalid_choice": "There is no such status."},
+            },
             "version": {"required": True, "min_value": 1},
         }

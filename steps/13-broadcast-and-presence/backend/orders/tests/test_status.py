@@ -199,3 +199,14 @@ async def test_customer_is_told(client_for, alice, order, staff):
             "seq": 1,
         }
     )
+
+
+def test_status_that_no_text_can_show_is_400(client_for, order, staff):
+    """Half of a pair of characters can be sent, but not sent back."""
+    url = f"/api/v1/orders/{order.pk}/"
+    data = '{"status": "\\ud800", "version": 1}'
+
+    response = client_for(staff).patch(url, data, content_type="application/json")
+
+    assert response.status_code == 400
+    assert response.json() == {"status": ["There is no such status."]}

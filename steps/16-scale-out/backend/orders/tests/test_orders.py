@@ -41,6 +41,19 @@ def test_order_is_placed(api, alice, make_customer, poster, sticker):
     assert str(order.items.first()) == "3 x Sticker"
 
 
+def test_infinite_number_is_no_product(api, alice, make_customer):
+    """JSON can write numbers that no id has room for."""
+    make_customer(alice)
+    data = '{"items": [{"product_id": 1e400, "quantity": 1}]}'
+
+    response = api.post(ORDERS, data, content_type="application/json")
+
+    assert response.status_code == 400
+    assert response.json() == {
+        "items": {"0": {"product_id": ["A valid integer is required."]}}
+    }
+
+
 def test_total_is_exact(alice, make_customer, poster, sticker):
     """No cent is lost, however much it is: as a float, 3 * 0.1 is 0.30000000000000004."""
     poster.price = Decimal("99999999.99")
