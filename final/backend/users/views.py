@@ -22,6 +22,7 @@ from users.serializers import (
 )
 
 
+@extend_schema(responses={201: AccountSerializer})
 class SignupView(generics.CreateAPIView):
     """Create an account."""
 

@@ -29,6 +29,23 @@ def test_schema_describes_the_whole_api(schema):
         assert resolve(re.sub(r"\{\w+\}", "1", path))
 
 
+@pytest.mark.parametrize("version", ["\nX: y", "\0"])
+def test_unknown_version_gets_the_document(client, version):
+    """What a client asks for never gets into a header."""
+    response = client.get("/api/schema/", {"version": version})
+
+    assert response.status_code == 200
+    assert version not in response["Content-Disposition"]
+
+
+def test_signup_answers_with_an_account(schema):
+    """And not with what was sent, which has a password."""
+    answer = schema["paths"]["/api/auth/signup/"]["post"]["responses"]["201"]
+
+    [media_type] = answer["content"].values()
+    assert media_type["schema"]["$ref"].endswith("/Account")
+
+
 def test_documented_answers_are_real(api, alice, schema):
     """Each GET without a parameter in its path answers staff with 200."""
     alice.is_staff = True
