@@ -15,7 +15,7 @@ class MessageSerializer(serializers.ModelSerializer):
     receiver_id = serializers.PrimaryKeyRelatedField(
         source="receiver",
         queryset=User.objects.filter(is_active=True),
-        pk_field=serializers.IntegerField(),  # 1e400 is no id
+        pk_field=serializers.IntegerField(),  # 1e400 is not an id
         write_only=True,
     )
 

@@ -39,7 +39,7 @@ class OrderItemSerializer(serializers.ModelSerializer):
     product_id = serializers.PrimaryKeyRelatedField(
         source="product",
         queryset=Product.objects.all(),
-        pk_field=serializers.IntegerField(),  # 1e400 is no id
+        pk_field=serializers.IntegerField(),  # 1e400 is not an id
     )
     quantity = serializers.IntegerField(min_value=1, max_value=MOST_OF_ONE)
     subtotal = TotalField()
@@ -90,7 +90,7 @@ class OrderStatusSerializer(serializers.ModelSerializer):
         extra_kwargs = {
             "status": {
                 "required": True,
-                # Not the text that was sent: half a surrogate pair is no JSON.
+                # Not the text that was sent: half a surrogate pair is not JSON.
                 "error_messages": {"invalid_choice": "There is no such status."},
             },
             "version": {"required": True, "min_value": 1},
