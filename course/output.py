@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import os
 import select
 import threading
@@ -45,8 +46,12 @@ class Output:
         """The kept ones of the lines after the first `count` ones."""
         self._catch_up()
         with self._reading:
-            # Lines between the first and the newest ones were dropped: count from the end.
-            return self._text(self._count - count)
+            # Lines between the first and the newest ones were dropped.
+            dropped = self._count - len(self._first) - len(self._newest)
+            newest = itertools.islice(
+                self._newest, max(0, count - len(self._first) - dropped), None
+            )
+            return "\n".join([*self._first[count:], *newest])
 
     def _text(self, last: int) -> str:
         return "\n".join([*self._first, *self._newest][-last:]) if last > 0 else ""

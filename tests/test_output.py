@@ -65,6 +65,18 @@ def test_last_line_may_have_no_end(pipe: Pipe) -> None:
     assert pipe.output.text() == "one\n\nlast"
 
 
+def test_what_was_printed_before_is_never_among_what_follows(pipe: Pipe) -> None:
+    """However much follows: a check would blame it for an old traceback."""
+    pipe.print(b"".join(b"%d\n" % number for number in range(1000)))
+    pipe.close()
+
+    assert pipe.output.has_ended(60)
+    newest = list(range(600, 1000))
+    for count in (0, 2, 399, 400, 500, 600, 998, 1000):
+        since = [int(line) for line in pipe.output.text_since(count).split()]
+        assert since == [n for n in [*range(400), *newest] if n >= count]
+
+
 def test_long_lines_and_many_of_them_are_kept_in_part(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:

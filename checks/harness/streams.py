@@ -38,6 +38,7 @@ class Stream:
     content_type: str
     body: str = ""
     events: list[Event] = field(default_factory=list)
+    heard: int = 0  # how many lines have been read, comments too
     _lines: queue.SimpleQueue[str | None] = field(default_factory=queue.SimpleQueue)
     _over: bool = False
 
@@ -58,7 +59,9 @@ class Stream:
                 return None
             if line is None:
                 self._over = True
-            elif line and not line.startswith(":"):
+                return None
+            self.heard += 1
+            if line and not line.startswith(":"):
                 name, _, value = line.partition(":")
                 value = value.removeprefix(" ")
                 if name == "data" and name in fields:
@@ -89,6 +92,13 @@ class Stream:
             if event.frame.get("type") == kind:
                 return event
         raise NotYet(str(self), expected=f"a {kind} event in the stream")
+
+    def says_something(self, seconds: float) -> bool:
+        """Whether anything comes in that time, be it a comment."""
+        deadline, heard = Deadline.after(seconds), self.heard
+        while self.heard == heard and not self._over and deadline.left > 0:
+            self.next(0.2)
+        return self.heard > heard
 
     def ends(self, seconds: float = _PATIENCE) -> bool:
         """Whether the server ends it in that time."""

@@ -15,7 +15,7 @@ from checks.errors import LeftOut, NotYet, Place
 from checks.harness import servers
 from checks.harness.client import Socket, shorten
 from checks.harness.harness import Harness
-from checks.harness.operations import staff
+from checks.harness.operations import place_of, staff
 from checks.harness.people import Person, altered, signed_up
 from checks.harness.rewriter import rewriting
 from checks.harness.servers import LOCAL, Server, need, serve
@@ -59,6 +59,9 @@ _SOON = patient(8)
 _ELSEWHERE = "https://elsewhere.example"
 _STATIC = re.compile(r"""(?:href|src)=["'](/static/[^"'?#]+)""")
 
+# How long an event may take in a stream. Less than half a heartbeat of 30 s, after which each
+# stream looks into the database anyway. Seconds.
+_POLLED = min(patient(8), 12)
 # How many streams a user may have, and how long a page may take on a clock of its own.
 _FEWEST_STREAMS, _MOST_STREAMS = 8, 12
 _ROUNDS = 20
@@ -168,6 +171,22 @@ def page_has_its_files_everywhere(harness: Harness) -> None:
 def runasgi_carries_events(harness: Harness) -> None:
     """Under `python manage.py runasgi` an event arrives in a socket."""
     _carries_an_event(harness, _plain_runasgi(harness))
+    _expect_host(harness)
+
+
+def _expect_host(harness: Harness) -> None:
+    """It listens where it is told to, as on Render. No machine has this address (RFC 5737)."""
+    port = free_port()
+    argv = ["manage.py", "runasgi", "--host=192.0.2.1", "--port", str(port)]
+    process = harness.start(argv, harness.env())
+    listens = processes.listens(process, port)
+    process.kill()
+    if listens:
+        raise NotYet(
+            f"`{' '.join(argv[:3])}` listens at {LOCAL}",
+            expected="it listens at the address that --host names: Render's is 0.0.0.0",
+            look_at=Place(_COMMAND),
+        )
 
 
 @item("servers.interface", needs=["servers.runasgi"])
@@ -515,7 +534,8 @@ def _expect_api(harness: Harness, server: Server, content: str) -> None:
 
 def _expect_told(harness: Harness, server: Server) -> None:
     """Health and the log of a server say that it is HTTP only, the log once."""
-    printed = server.process.log_since(0)
+    # `printed` has only the lines that were kept, so they are not counted there.
+    printed, before = server.process.log_since(0), server.process.printed
     for _ in range(3):
         answer = needed(harness, server.ask("GET", HEALTH_PATH), 200)
         if (answer.get("status"), answer.get("parts", "events", "status")) != (
@@ -539,7 +559,7 @@ def _expect_told(harness: Harness, server: Server) -> None:
             expected="one line that says that there are no WebSockets, and why",
             look_at=Place("backend/numeneon/asgi.py"),
         )
-    later = server.process.log_since(len(printed.splitlines()))
+    later = server.process.log_since(before)
     if lines[0] in later or "events" in later:
         raise NotYet(
             f"each health check is logged again:\n{server.sandbox.as_learner(later)[-400:]}",
@@ -619,7 +639,7 @@ def _contents(events: Iterable[Event]) -> list[str]:
 
 def _expect_texts(found: Stream, texts: list[str], when: str) -> None:
     """It has these events, in this order, each once, and each has a number."""
-    while len(_contents(found.events)) < len(texts) and found.next():
+    while len(_contents(found.events)) < len(texts) and found.next(_POLLED):
         pass
     found.next(0.3)
     if _contents(found.events) != texts:
@@ -724,11 +744,6 @@ def stream_tells_what_is_lost(harness: Harness) -> None:
             _expect_texts(found, ["behind it"], f"bob comes back with {wrong!r}")
 
 
-# How long an event may take without a layer. Less than half a heartbeat of 30 s, after which
-# each stream looks into the database anyway. Seconds.
-_POLLED = min(patient(8), 12)
-
-
 @item("stream.http-only", needs=["stream.resumes", "http-only.api"])
 def stream_needs_no_layer(harness: Harness) -> None:
     """With `WEBSOCKETS=off` the stream sends the same events, a few seconds later."""
@@ -806,9 +821,30 @@ def streams_count_as_sockets(harness: Harness) -> None:
             )
 
 
-@item("stream.idle", needs=["stream.http-only"])
+def _beating(harness: Harness) -> Server:
+    """`python manage.py runasgi` with a short heartbeat."""
+    name = "runasgi with a short heartbeat"
+    argv = ["manage.py", "runasgi", "--port", "{port}"]
+    env = harness.env(caches=True, shorter={"HEARTBEAT_SECONDS": 2})
+    return harness.once(name, lambda: serve(harness, name, argv, env))
+
+
+# Half of the minute after which proxies close a connection that is silent.
+_SILENCE = 30
+
+
+@item("stream.idle", needs=["stream.http-only"], prefetch=[_beating])
 def idle_streams_are_cheap(harness: Harness) -> None:
-    """Idle streams do not keep a thread each."""
+    """Idle streams do not keep a thread each, and are not silent until a proxy closes them."""
+    with _open(harness, _beating(harness)) as found:
+        _started(found)
+        found.next(0.5)  # a comment after the greeting is no heartbeat
+        if not found.says_something(_SILENCE):
+            raise NotYet(
+                f"a stream was silent for {_SILENCE} seconds, with a short heartbeat, too",
+                expected="a comment now and then: proxies close an idle connection",
+                look_at=place_of(harness, "still here"),
+            )
     server = _http_only(harness)
     status = Path(f"/proc/{server.process.pid}/task")
     if not status.exists():

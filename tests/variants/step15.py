@@ -205,6 +205,10 @@ ANSWERS_404 = """\
     await send(start)
     await send({"type": "websocket.http.response.body", "body": b"HTTP only"})
 """
+NEWS = """\
+                async for text in self.news(min(beat, self.claims["exp"]), hints):
+                    yield text
+"""
 
 VARIANTS = [
     # Part 1: which server?
@@ -261,6 +265,11 @@ VARIANTS = [
         "servers.runasgi",
         "the command serves nothing",
         Edit(COMMAND, STARTS, "        self.stdout.write(str(own))\n"),
+    ),
+    broken(
+        "servers.runasgi",
+        "it listens on this machine only, whatever --host says",
+        Edit(COMMAND, 'own = ("host", "port",', 'own = ("port",'),
     ),
     correct(
         "servers.runasgi",
@@ -488,6 +497,15 @@ VARIANTS = [
     ),
     correct(
         "http-only.told",
+        "each request prints a megabyte",
+        Edit(
+            ASGI,
+            '    is_socket = scope["type"] == "websocket"\n',
+            '    is_socket = scope["type"] == "websocket"\n    print("noise " * 200_000)\n',
+        ),
+    ),
+    correct(
+        "http-only.told",
         "the health check notes it for those who debug",
         Edit(
             HEALTH,
@@ -531,6 +549,16 @@ VARIANTS = [
             "try:\n    import channels\nexcept ImportError:\n    channels = None\n",
         ),
         Edit(SETTINGS, 'bool(find_spec("channels"))', "channels is not None"),
+    ),
+    broken(
+        "stream.events",
+        "events wait for the next heartbeat",
+        Edit(
+            OPEN_STREAM,
+            NEWS,
+            '                news = self.news(min(beat, self.claims["exp"]), hints)\n'
+            '                yield "".join([text async for text in news])\n',
+        ),
     ),
     broken(
         "stream.events",
@@ -650,6 +678,11 @@ VARIANTS = [
         "stream.idle",
         "the request keeps its thread",
         Edit(OPEN_STREAM, "        give_thread_back()\n", ""),
+    ),
+    broken(
+        "stream.idle",
+        "nothing is sent while nothing happens",
+        Edit(OPEN_STREAM, "                yield STILL_HERE\n", ""),
     ),
     correct(
         "stream.idle",

@@ -25,6 +25,7 @@ TURN = "close_after(seconds * number / len(sockets), socket)"
 LEFT = 'min(self.claims["exp"], self.ends_at)'
 MIGRATE = "    preDeployCommand: cd backend && python manage.py migrate --no-input\n"
 START = "    startCommand: cd backend && exec"
+STARTS = f"{START} python manage.py runasgi --host 0.0.0.0 --port $PORT\n"
 PUBLISH = "        pipe = self.publisher.pipeline(transaction=False)\n"
 ONE_BY_ONE = """\
         for group, numbers in groups.items():
@@ -77,6 +78,16 @@ VARIANTS = [
         "hub.back",
         "the sockets are subscribed again, and nobody looks for what was missed",
         Edit(HUB, CONFIRM, "            pass\n"),
+    ),
+    broken(
+        "hub.back",
+        "a socket is greeted before Redis has heard of its groups",
+        Edit(
+            HUB,
+            "        with suppress(TimeoutError):\n"
+            "            await asyncio.wait_for(confirmed.wait(), CONFIRM_SECONDS)\n",
+            "",
+        ),
     ),
     correct(
         "hub.back",
@@ -214,6 +225,29 @@ VARIANTS = [
             RENDER,
             START,
             "    startCommand: cd backend && python manage.py migrate --no-input && exec",
+        ),
+    ),
+    broken(
+        "deploy.instances",
+        "a script that starts each instance migrates",
+        Edit(RENDER, MIGRATE, ""),
+        Edit(RENDER, STARTS, "    startCommand: bash start.sh\n"),
+        Edit(
+            "start.sh",
+            "",
+            "cd backend\npython manage.py migrate --no-input\n"
+            "exec python manage.py runasgi --host 0.0.0.0 --port $PORT\n",
+        ),
+    ),
+    correct(
+        "deploy.instances",
+        "as many as the load needs, and never less than two",
+        Edit(RENDER, "    plan: starter  #", "    plan: standard  #"),
+        Edit(
+            RENDER,
+            "    numInstances: 2\n",
+            "    scaling:\n      minInstances: 2\n      maxInstances: 5\n"
+            "      targetCPUPercent: 60\n",
         ),
     ),
     correct(
