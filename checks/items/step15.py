@@ -835,7 +835,7 @@ _SILENCE = 30
 
 @item("stream.idle", needs=["stream.http-only"], prefetch=[_beating])
 def idle_streams_are_cheap(harness: Harness) -> None:
-    """Idle streams do not keep a thread each, and are not silent until a proxy closes them."""
+    """Idle streams keep no thread each, and are never silent for long."""
     with _open(harness, _beating(harness)) as found:
         _started(found)
         found.next(0.5)  # a comment after the greeting is no heartbeat
