@@ -79,16 +79,6 @@ VARIANTS = [
         "the sockets are subscribed again, and nobody looks for what was missed",
         Edit(HUB, CONFIRM, "            pass\n"),
     ),
-    broken(
-        "hub.back",
-        "a socket is greeted before Redis has heard of its groups",
-        Edit(
-            HUB,
-            "        with suppress(TimeoutError):\n"
-            "            await asyncio.wait_for(confirmed.wait(), CONFIRM_SECONDS)\n",
-            "",
-        ),
-    ),
     correct(
         "hub.back",
         "all sockets catch up when the connection is made",
