@@ -89,16 +89,21 @@ class Output:
     def _take(self) -> None:
         taken = os.read(self._descriptor, _CAPACITY)
         *lines, self._rest = (self._rest + taken).split(b"\n")
-        if not taken or len(self._rest) > _LONGEST_LINE:
-            lines, self._rest = [*lines, *filter(None, [self._rest])], b""
+        if not taken and self._rest:
+            lines, self._rest = [self._rest], b""
         for line in lines:
-            self._keep(line)
+            self._keep(self._without_full_pieces(line))
+        self._rest = self._without_full_pieces(self._rest)
         self._open = bool(taken)
 
+    def _without_full_pieces(self, line: bytes) -> bytes:
+        """Keep what a line has beyond the longest one, in pieces; the last piece."""
+        while len(line) > _LONGEST_LINE:
+            self._keep(line[:_LONGEST_LINE])
+            line = line[_LONGEST_LINE:]
+        return line
+
     def _keep(self, line: bytes) -> None:
-        """One line, or as many as a long one fills."""
-        for start in range(0, len(line) or 1, _LONGEST_LINE):
-            piece = line[start : start + _LONGEST_LINE]
-            kept = self._first if len(self._first) < _KEPT_LINES else self._newest
-            kept.append(piece.decode("utf-8", errors="replace").rstrip("\r"))
-            self._count += 1
+        kept = self._first if len(self._first) < _KEPT_LINES else self._newest
+        kept.append(line.decode("utf-8", errors="replace").rstrip("\r"))
+        self._count += 1

@@ -34,7 +34,12 @@ def pipe() -> Iterator[Pipe]:
     assert made.output.has_ended(60)
 
 
-@pytest.mark.skipif(not output._CAN_ASK, reason="this system cannot look into a pipe")
+looks_into_pipes = pytest.mark.skipif(
+    not output._CAN_ASK, reason="this system cannot look into a pipe"
+)
+
+
+@looks_into_pipes
 def test_what_was_printed_is_there_although_the_thread_had_no_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -75,6 +80,25 @@ def test_what_was_printed_before_is_never_among_what_follows(pipe: Pipe) -> None
     for count in (0, 2, 399, 400, 500, 600, 998, 1000):
         since = [int(line) for line in pipe.output.text_since(count).split()]
         assert since == [n for n in [*range(400), *newest] if n >= count]
+
+
+@looks_into_pipes
+def test_long_line_that_comes_in_two_writes_has_one_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its end is not taken for an empty line."""
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: None)
+    monkeypatch.setattr(output, "_LONGEST_LINE", 10)
+    theirs, ours = os.pipe()
+    printed = Output(theirs)
+
+    os.write(ours, b"x" * 20)
+    assert printed.count == 1
+    os.write(ours, b"\nnext\n")
+
+    assert printed.text().splitlines() == ["x" * 10, "x" * 10, "next"]
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_long_lines_and_many_of_them_are_kept_in_part(

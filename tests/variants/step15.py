@@ -76,7 +76,8 @@ IN_A_CHILD = """\
         import subprocess, sys
 
         argv = ["-m", "uvicorn", "numeneon.asgi:application", "--lifespan", "off"]
-        argv += ["--port", str(options["port"]), "--ws-per-message-deflate", "false"]
+        argv += ["--host", options["host"], "--port", str(options["port"])]
+        argv += ["--ws-per-message-deflate", "false"]
         subprocess.Popen([sys.executable, *argv], start_new_session=True).wait()
 """
 STARTS = "        uvicorn.run(**DEFAULTS, **{name: options[name] for name in own})\n"
