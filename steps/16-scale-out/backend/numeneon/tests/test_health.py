@@ -1,6 +1,6 @@
 """What the health check answers, and when."""
 
-import time
+import threading
 
 import pytest
 from django.db import OperationalError
@@ -71,14 +71,14 @@ def test_health_without_a_database_is_503(client, fail):
 
 def test_part_that_hangs_is_not_waited_for(client, db, monkeypatch):
     """The answer comes after the limit, and has the other parts."""
-    monkeypatch.setattr(health, "PART_SECONDS", 0.05)
-    hangs = parts.in_thread(lambda: time.sleep(0.5))
+    answered = threading.Event()
+    monkeypatch.setattr(health, "PART_SECONDS", 1)
+    hangs = parts.in_thread(lambda: answered.wait(60))
     monkeypatch.setitem(parts.PARTS, "cache", hangs)
 
-    began = time.perf_counter()
     response = client.get(URL)
+    answered.set()
 
-    assert time.perf_counter() - began < 0.4
     assert states(response)["cache"] == "unavailable"
     assert states(response)["database"] == "ok"
 
