@@ -128,7 +128,7 @@ async def layer(redis):
 
 async def until(condition):
     """Wait until something is true."""
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0)
 
@@ -143,7 +143,7 @@ async def member_of(layer, *groups):
 
 async def next_of(layer, channel):
     """The next event for a socket, without what the layer adds to it."""
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         return await layer.receive(channel)
 
 

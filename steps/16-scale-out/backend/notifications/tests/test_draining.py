@@ -55,13 +55,13 @@ async def open_socket(user):
 
 async def test_sockets_are_closed_in_turn(alice, settings, sigterm, servers_handler):
     """With 1012, spread over the time that there is; then the server ends."""
-    settings.DRAIN_SECONDS = 0.3
+    settings.DRAIN_SECONDS = 0.9
     sockets = [await open_socket(alice) for _ in range(3)]
     loop = asyncio.get_running_loop()
     began, ended = loop.time(), []
 
     async def wait_for_end(socket):
-        assert await close_code(socket) == 1012
+        assert await close_code(socket, within=10) == 1012
         ended.append(loop.time() - began)
         await socket.disconnect()
 
@@ -71,14 +71,16 @@ async def test_sockets_are_closed_in_turn(alice, settings, sigterm, servers_hand
         await asyncio.sleep(0.01)
 
     ended.sort()
-    assert ended[0] < 0.1 <= ended[1] < ended[2] <= 0.3
+    assert ended[0] < 0.3 <= ended[1] < 0.6 <= ended[2]
     assert not await alice.connections.filter(open=True).aexists()
 
 
 async def test_process_without_sockets_ends_at_once(sigterm, servers_handler):
     """There is nobody to wait for."""
     sigterm()
-    await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while not servers_handler:
+            await asyncio.sleep(0.01)
 
     assert len(servers_handler) == 1
 
