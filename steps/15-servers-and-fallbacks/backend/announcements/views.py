@@ -1,5 +1,6 @@
 """Announcements over HTTP."""
 
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
@@ -26,10 +27,10 @@ class AnnouncementListView(generics.ListCreateAPIView):
         writes = self.request.method == "POST"
         return [IsAdminUser() if writes else IsAuthenticated()]
 
-    def get_serializer_context(self):
-        """Called by the view: the serializer says what this user has read."""
-        read_up_to = inbox_of(self.request.user.pk).announcements_read
-        return {**super().get_serializer_context(), "read_up_to": read_up_to}
+    @cached_property
+    def read_up_to(self):
+        """The last announcement that this user has read, for the serializer."""
+        return inbox_of(self.request.user.pk).announcements_read
 
     def perform_create(self, serializer):
         """Called by the view after validation."""

@@ -17,4 +17,4 @@ class AnnouncementSerializer(serializers.ModelSerializer):
 
     def get_read(self, announcement) -> bool:
         """Called for each row: whether the user has read it."""
-        return announcement.pk <= self.context["read_up_to"]
+        return announcement.pk <= self.context["view"].read_up_to
