@@ -10,6 +10,7 @@ import ast
 import difflib
 import importlib.metadata
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -139,8 +140,13 @@ def _environment(log: str, project: Project) -> Cause | None:
 
 def _distribution_of(module: str) -> str:
     """The name by which pip knows a module."""
+    if module in _DISTRIBUTIONS:
+        return _DISTRIBUTIONS[module]
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.distribution(module).name
+    # Reads the list of files of every package that is installed: a fifth of a second.
     known = importlib.metadata.packages_distributions().get(module)
-    return _DISTRIBUTIONS.get(module) or (known[0] if known else module)
+    return known[0] if known else module
 
 
 def _asked_for(dist: str, project: Project) -> bool:

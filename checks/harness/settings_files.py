@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,12 +95,12 @@ class SettingsFiles:
 
     def texts(self) -> Iterator[Text]:
         """Every text in the settings; two that only a comma would separate are one."""
-        sources = {file: read(file) for file in self.files}
+        lines = {file: read(file).split("\n") for file in self.files}
         for file, node, _ in self._statements:
             setting = next((name for name in sorted(_names(node)) if name.isupper()), "")
             for child in _without_blocks(node):
                 if isinstance(child, ast.Constant) and isinstance(child.value, str):
-                    pieces = _pieces(sources[file], child)
+                    pieces = _pieces(lines[file], child)
                     yield Text(child.value, file, child.lineno, pieces, setting)
 
     def _of(
@@ -201,9 +201,9 @@ def _value(node: ast.stmt) -> ast.expr | None:
     return None
 
 
-def _pieces(source: str, node: ast.Constant) -> tuple[str, ...]:
+def _pieces(lines: Sequence[str], node: ast.Constant) -> tuple[str, ...]:
     """The texts that are side by side in the source, and that Python reads as one."""
-    segment = ast.get_source_segment(source, node) or ""
+    segment = _segment(lines, node)
     try:
         tokens = tokenize.generate_tokens(io.StringIO(f"({segment})").readline)
         texts = [t.string for t in tokens if t.type == tokenize.STRING]
@@ -211,6 +211,15 @@ def _pieces(source: str, node: ast.Constant) -> tuple[str, ...]:
     except (SyntaxError, ValueError, tokenize.TokenError):  # a part of an f-string
         return (str(node.value),)
     return pieces if "".join(pieces) == node.value else (str(node.value),)
+
+
+def _segment(lines: Sequence[str], node: ast.Constant) -> str:
+    """What ast.get_source_segment() gives; that one splits the source anew for each node."""
+    assert node.end_lineno is not None and node.end_col_offset is not None
+    raw = [line.encode() for line in lines[node.lineno - 1 : node.end_lineno]]
+    raw[-1] = raw[-1][: node.end_col_offset]  # columns are counted in bytes
+    raw[0] = raw[0][node.col_offset :]
+    return b"\n".join(raw).decode()
 
 
 def _literal(text: str) -> str:
