@@ -8,9 +8,21 @@ from channels.testing import WebsocketCommunicator
 from notifications.routing import websocket_urlpatterns
 
 
+class Socket(WebsocketCommunicator):
+    """A client that is patient: a busy computer may need more than Channels' one second."""
+
+    async def receive_output(self, timeout=10):
+        """Wait for what the server sends next."""
+        return await super().receive_output(max(timeout, 10))
+
+    async def wait(self, timeout=10):
+        """Wait until the server has ended the socket."""
+        await super().wait(max(timeout, 10))
+
+
 def socket_for(user, path="/ws/notifications/"):
     """A socket whose user is known, as if the middleware had found them."""
-    socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), path)
+    socket = Socket(URLRouter(websocket_urlpatterns), path)
     socket.scope["user"] = user
     return socket
 

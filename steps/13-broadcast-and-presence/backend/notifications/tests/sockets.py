@@ -10,9 +10,21 @@ from rest_framework_simplejwt.tokens import AccessToken
 from notifications.routing import websocket_urlpatterns
 
 
+class Socket(WebsocketCommunicator):
+    """A client that is patient: a busy computer may need more than Channels' one second."""
+
+    async def receive_output(self, timeout=10):
+        """Wait for what the server sends next."""
+        return await super().receive_output(max(timeout, 10))
+
+    async def wait(self, timeout=10):
+        """Wait until the server has ended the socket."""
+        await super().wait(max(timeout, 10))
+
+
 def socket_for(user, path="/ws/notifications/", **claims):
     """A socket whose user is known, as if the middleware had found them."""
-    socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), path)
+    socket = Socket(URLRouter(websocket_urlpatterns), path)
     socket.scope["user"] = user
     socket.scope["claims"] = AccessToken.for_user(user).payload | claims
     return socket
