@@ -59,11 +59,11 @@ class Clone:
         files = [f"tests/test_{name}.py" for name in FAST.split()]
         pytest = ["pytest", "-v", "-p", "no:cacheprovider", "-k"]
         self.run(*pytest, CHOSEN, "-x", *files, **KEPT)
-        own = [f"check-{n:02}-on- or gets_its_verdict and {n:02}-" for n in steps]
+        own = [f"{n:02}- and (renamed_apps_pass or gets_its_verdict)" for n in steps]
         proofs = ["tests/test_snapshots.py", "tests/test_variants.py"]
         said = self.run(*pytest, " or ".join(own), *proofs, **KEPT)
         for n in steps:
-            assert re.search(rf"check-{n:02}-on-\S* PASSED", said)
+            assert re.search(rf"renamed_apps_pass\[{n:02}-\S* PASSED", said)
             assert re.search(rf"gets_its_verdict\[{n:02}-.* PASSED", said)
 
     @property

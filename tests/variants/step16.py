@@ -33,8 +33,8 @@ ONE_BY_ONE = """\
         groups = {}
 """
 CONFIRM = """\
-            for channel in self.groups[group] & self.outboxes.keys():
-                self.outboxes[channel].put(CATCH_UP)
+            for channel in self.groups[group]:
+                channel.outbox.put(CATCH_UP)
 """
 
 VARIANTS = [
@@ -87,8 +87,9 @@ VARIANTS = [
             HUB,
             "        asked = False\n        while True:\n",
             "        asked = False\n"
-            "        for outbox in self.outboxes.values():\n"
-            "            outbox.put(CATCH_UP)\n"
+            "        for members in self.groups.values():\n"
+            "            for channel in members:\n"
+            "                channel.outbox.put(CATCH_UP)\n"
             "        while True:\n",
         ),
     ),

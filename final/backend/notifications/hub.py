@@ -32,6 +32,10 @@ QUIET_SECONDS = 10
 RECONNECT_SECONDS = 1
 
 
+class Channel(str):
+    """The name of a socket. It carries the socket's outbox, and both end together."""
+
+
 class HubChannelLayer(BaseChannelLayer):
     """Groups of sockets, whose events come through Redis."""
 
@@ -39,7 +43,6 @@ class HubChannelLayer(BaseChannelLayer):
         super().__init__(capacity=capacity)
         self.url = url
         self.options = options
-        self.outboxes = {}  # by channel
         self.groups = {}  # the channels in each group
         self.confirmed = {}  # by group: set when Redis has heard that we listen to it
         self.pubsub = None  # while it is connected
@@ -68,8 +71,8 @@ class HubChannelLayer(BaseChannelLayer):
 
     async def new_channel(self, prefix="socket"):
         """Called by Channels for each socket."""
-        channel = f"{prefix}.{secrets.token_hex(8)}"
-        self.outboxes[channel] = Outbox(self.capacity)
+        channel = Channel(f"{prefix}.{secrets.token_hex(8)}")
+        channel.outbox = Outbox(self.capacity)
         if self.listener is None or self.listener.done():
             # In a context of its own: its log lines are not about the first socket.
             self.listener = asyncio.create_task(self.listen(), context=Context())
@@ -77,12 +80,7 @@ class HubChannelLayer(BaseChannelLayer):
 
     async def receive(self, channel):
         """Called by Channels for a socket's next event."""
-        try:
-            return await self.outboxes[channel].get()
-        except asyncio.CancelledError:
-            # Only when the socket has ended.
-            self.outboxes.pop(channel, None)
-            raise
+        return await channel.outbox.get()
 
     async def group_add(self, group, channel):
         """Make a socket a member. With the first one here, Redis is asked for the group."""
@@ -157,8 +155,8 @@ class HubChannelLayer(BaseChannelLayer):
         confirmed = self.confirmed.get(group)
         if confirmed and confirmed.is_set():
             # Not for the first time. What was published meanwhile is in the database.
-            for channel in self.groups[group] & self.outboxes.keys():
-                self.outboxes[channel].put(CATCH_UP)
+            for channel in self.groups[group]:
+                channel.outbox.put(CATCH_UP)
         elif confirmed:
             confirmed.set()
 
@@ -168,8 +166,8 @@ class HubChannelLayer(BaseChannelLayer):
         for group, numbers in published["groups"].items():
             if members := self.groups.get(group):
                 event = {**published["event"], "numbers": numbers}
-                for channel in members & self.outboxes.keys():
-                    self.outboxes[channel].put(event)
+                for channel in members:
+                    channel.outbox.put(event)
 
 
 def encode(event, groups):

@@ -61,7 +61,7 @@ async def test_sockets_are_closed_in_turn(alice, settings, sigterm, servers_hand
     began, ended = loop.time(), []
 
     async def wait_for_end(socket):
-        assert await close_code(socket, within=10) == 1012
+        assert await close_code(socket) == 1012
         ended.append(loop.time() - began)
         await socket.disconnect()
 

@@ -32,16 +32,14 @@ def socket_for(user, path="/ws/notifications/", **claims):
 
 def nameless_socket():
     """A socket whose client has shown nothing yet."""
-    socket = WebsocketCommunicator(
-        URLRouter(websocket_urlpatterns), "/ws/notifications/"
-    )
+    socket = Socket(URLRouter(websocket_urlpatterns), "/ws/notifications/")
     socket.scope.update(user=AnonymousUser(), claims={}, refusal=None)
     return socket
 
 
-async def close_code(socket, within=1):
+async def close_code(socket):
     """Read what a socket is still sent. Return the code with which the server closes it."""
-    while (message := await socket.receive_output(within))["type"] != "websocket.close":
+    while (message := await socket.receive_output())["type"] != "websocket.close":
         pass
     return message["code"]
 
