@@ -46,7 +46,7 @@ _DEAR_FIXTURES = {"site": "site", "zensical_site": "site", "tool": "tool"}
 # A visit to all pages and the pages that are played compute for minutes; the others also wait.
 _LONG = (
     ({"tool"}, 0.0),
-    ({"played"}, 0.5),
+    ({"played"}, 0.75),
     ({"site", "slow", "server", "browser", "variants"}, 1.0),
 )
 _SHORT = 2.0

@@ -23,17 +23,17 @@ RENAMED = [step for step in STEPS if step.name not in KEEP_THEIR_NAMES]
 
 
 def _pairs():
-    """Each checklist with the next snapshot and the last.
+    """The first snapshot after its own, and the last, for each checklist whose apps keep their
+    names.
 
-    What a step in between breaks, its own next or the last would show too; most of them meet
-    the last one in test_renamed_apps_pass. Its own snapshot passes where the last page of the
-    step is played: the player has the whole step checked on a workspace that is compared with
-    the snapshot (_compare_end in tools/player/player.py). The scheduled run (--full) judges
-    them all here as well: the number of pairs grows with the square of the steps.
+    What a step in between breaks, the last one shows too; most checklists meet that one in
+    test_renamed_apps_pass. Its own snapshot passes where the last page of the step is played:
+    the player has the whole step checked on a workspace that is compared with the snapshot
+    (_compare_end in tools/player/player.py). The scheduled run (--full) judges them all here
+    as well: the number of pairs grows with the square of the steps.
     """
     for step, snapshot in itertools.product(STEPS, repeat=2):
-        renamed = snapshot == LAST and step in RENAMED
-        near = snapshot.number == step.number + 1 or (snapshot == LAST and not renamed)
+        near = step not in RENAMED and snapshot.number in (step.number + 1, LAST.number)
         if snapshot.number >= step.number:
             marks = () if near else pytest.mark.full
             name = f"check-{step.number:02}-on-{snapshot.slug}"
