@@ -68,7 +68,16 @@ def test_what_is_unknown_is_a_remark(load, old, new, said):
         ("runtime: python", "branch: main", "has no `runtime`"),
         ("runtime: python", "runtime: pyhton", "did you mean `python`?"),
         ("type: web", "type: [web]", "`type` is a list, not a string"),
-        ("    maxShutdownDelaySeconds: 30", "    rootDir: 5", "`rootDir` is a number"),
+        (
+            "    runtime: python",
+            "    runtime: python\n    rootDir: 5",
+            "`rootDir` is a number",
+        ),
+        (
+            "plan: free",
+            "plan: free\n    maxShutdownDelaySeconds: 30",
+            "Render refuses `max",
+        ),
         ('value: "false"', "value:", "empty, not a string"),
         ("healthCheckPath: /healthz/", "healthCheckPath: /a b", "is not a path"),
     ],

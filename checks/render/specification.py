@@ -173,6 +173,16 @@ def service_findings(service: dict[str, Any], spot: Spot) -> Iterator[Finding]:
             todo="write `plan: starter`, or let `startCommand` begin with "
             "`python backend/manage.py migrate --no-input &&` instead",
         )
+    # Each key for itself is valid, so the published schema does not know this rule. Render
+    # says "max shutdown delay is not supported for free tier services".
+    if service.get("plan") == "free" and "maxShutdownDelaySeconds" in service:
+        yield Finding(
+            f"{title} is on the free plan, for which Render refuses `maxShutdownDelaySeconds`",
+            (*spot, "maxShutdownDelaySeconds"),
+            expected="a paid plan, or no `maxShutdownDelaySeconds`: Render then waits for "
+            "30 seconds",
+            todo="remove the line, or write `plan: starter`",
+        )
     yield from _number(service, "maxShutdownDelaySeconds", spot, most=_LONGEST_SHUTDOWN)
     yield from _number(service, "numInstances", spot, most=None)
     yield from _allow_list(service, spot)

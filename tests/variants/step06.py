@@ -43,7 +43,7 @@ START = """\
 DAPHNE = f"      cd backend && {MIGRATE} && daphne -b 0.0.0.0 -p $PORT numeneon.asgi:application\n"
 INSTALL = "python -m pip install -r requirements.txt\n"
 COLLECT = "python backend/manage.py collectstatic --no-input\n"
-SHUTDOWN = "    maxShutdownDelaySeconds: 30\n"
+SHUTDOWN = "    plan: starter\n    maxShutdownDelaySeconds: 30\n"
 
 KEY = 'SECRET_KEY = os.environ["SECRET_KEY"]\n'
 NO_KEY = """\
@@ -339,9 +339,7 @@ VARIANTS = [
     broken("deploy.blueprint", "the old name of runtime", Edit(PLAN, "runtime:", "env:")),
     broken("deploy.blueprint", "who may reach the store", Edit(PLAN, ALLOW, "")),
     broken("deploy.blueprint", "a boolean", Edit(PLAN, DEBUG, DEBUG.replace('"', ""))),
-    broken(
-        "deploy.blueprint", "a tab", Edit(PLAN, SHUTDOWN, "\tmaxShutdownDelaySeconds: 30\n")
-    ),
+    broken("deploy.blueprint", "a tab", Edit(PLAN, FREE, FREE.replace("    ", "\t", 1))),
     broken(
         "deploy.blueprint",
         "a misspelt key",
@@ -355,7 +353,7 @@ VARIANTS = [
     broken(
         "deploy.blueprint",
         "a key that is there twice",
-        Edit(PLAN, SHUTDOWN, SHUTDOWN + SHUTDOWN.replace("30", "60")),
+        Edit(PLAN, FREE, FREE + FREE.replace("free", "starter", 1)),
     ),
     broken("deploy.blueprint", "anchors that double themselves", Edit(PLAN, "", LAUGHS)),
     broken("deploy.blueprint", "brackets without end", Edit(PLAN, "", "[" * 100_000)),
@@ -392,7 +390,12 @@ VARIANTS = [
     broken(
         "deploy.blueprint",
         "more than Render waits",
-        Edit(PLAN, SHUTDOWN, SHUTDOWN.replace("30", "600")),
+        Edit(PLAN, FREE, SHUTDOWN.replace("30", "600")),
+    ),
+    broken(
+        "deploy.blueprint",
+        "a time for the shutdown on the free plan",
+        Edit(PLAN, FREE, FREE + "    maxShutdownDelaySeconds: 30\n"),
     ),
     correct(
         "deploy.blueprint",
@@ -804,7 +807,7 @@ VARIANTS = [
     broken(
         "deploy.shutdown",
         "goodbye takes too long",
-        Edit(PLAN, SHUTDOWN, SHUTDOWN.replace("30", "3")),
+        Edit(PLAN, FREE, SHUTDOWN.replace("30", "3")),
         Edit(CONSUMER, DISCARD, f"        await asyncio.sleep(10)\n{DISCARD}"),
         Edit(
             CONSUMER,
@@ -814,8 +817,8 @@ VARIANTS = [
     ),
     correct(
         "deploy.shutdown",
-        "Render's own time-out",
-        Edit(PLAN, SHUTDOWN, ""),
+        "a longer time than Render's own",
+        Edit(PLAN, FREE, SHUTDOWN.replace("30", "45")),
         Edit(PLAN, "--timeout-graceful-shutdown 20", "--timeout-graceful-shutdown 5"),
     ),
     broken(

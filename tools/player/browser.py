@@ -27,7 +27,13 @@ if TYPE_CHECKING:
         Page,
     )
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 # What Playwright switches off, as far as it concerns a local page. Chromium knows one such
 # list: ours takes the place of Playwright's.
 _OFF = (

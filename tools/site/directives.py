@@ -51,6 +51,7 @@ from tools.site.pages import (
 from tools.site.panes import Panes
 from tools.site.pictures import PRIORITY as BEHIND_ABBR
 from tools.site.pictures import PictureProcessor
+from tools.site.prompts import with_ends
 
 # Behind the clean-up of white space (30), before fences are taken out of the text (25).
 PRIORITY = 27
@@ -174,6 +175,8 @@ def _made(block: Block, lines: Sequence[str], page: Page, panes: Panes) -> Itera
     elif isinstance(block, Fence):
         opening, *rest = lines[block.line - 1 : block.last_line]
         source = [panes.labelled(block, opening), *rest]
+        if block.language == "pycon":
+            source = list(with_ends(source))
         yield from _written(block, source, page) if block.has(*OWN_CODE) else source
     elif isinstance(block, Prose):
         yield block.text

@@ -15,10 +15,6 @@ class Socket(WebsocketCommunicator):
         """Wait for what the server sends next."""
         return await super().receive_output(max(timeout, 10))
 
-    async def wait(self, timeout=10):
-        """Wait until the server has ended the socket."""
-        await super().wait(max(timeout, 10))
-
 
 def socket_for(user, path="/ws/notifications/"):
     """A socket whose user is known, as if the middleware had found them."""
