@@ -68,11 +68,11 @@ async def test_socket_ends_with_its_token(alice, clock):
 async def test_socket_has_a_lifetime(alice, clock, settings):
     """However good its token is, a socket is closed with 4503 at some time: try again."""
     settings.HEARTBEAT_SECONDS = 0.01
+    token = AccessToken.for_user(alice)
+    token.set_exp(from_time=timezone.now() + timedelta(days=1))
     async with greeted(socket_for(alice)) as socket:
-        clock.now += 0.9 * settings.SOCKET_LIFETIME_SECONDS - 1
-        token = AccessToken.for_user(alice)
-        token.set_exp(from_time=timezone.now() + timedelta(days=1))
         assert (await answer(socket, str(token)))["type"] == "authenticated"
+        clock.now += 0.9 * settings.SOCKET_LIFETIME_SECONDS - 1
         assert await socket.receive_nothing(0.05)
         clock.now += 0.1 * settings.SOCKET_LIFETIME_SECONDS + 1
 
