@@ -78,6 +78,11 @@ def test_what_is_unknown_is_a_remark(load, old, new, said):
             "plan: free\n    maxShutdownDelaySeconds: 30",
             "Render refuses `max",
         ),
+        (
+            "plan: free",
+            "plan: starter\n    maxShutdownDelaySeconds: 30\n    disk: {name: files}",
+            "has a disk, with which Render refuses `max",
+        ),
         ('value: "false"', "value:", "empty, not a string"),
         ("healthCheckPath: /healthz/", "healthCheckPath: /a b", "is not a path"),
     ],

@@ -183,6 +183,15 @@ def service_findings(service: dict[str, Any], spot: Spot) -> Iterator[Finding]:
             "30 seconds",
             todo="remove the line, or write `plan: starter`",
         )
+    # Nor this one: "max shutdown delay is not supported for services with a disk".
+    elif service.get("disk") and "maxShutdownDelaySeconds" in service:
+        yield Finding(
+            f"{title} has a disk, with which Render refuses `maxShutdownDelaySeconds`",
+            (*spot, "maxShutdownDelaySeconds"),
+            expected="no `disk`, or no `maxShutdownDelaySeconds`: Render then waits for "
+            "30 seconds",
+            todo="remove the line",
+        )
     yield from _number(service, "maxShutdownDelaySeconds", spot, most=_LONGEST_SHUTDOWN)
     yield from _number(service, "numInstances", spot, most=None)
     yield from _allow_list(service, spot)

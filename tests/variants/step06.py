@@ -43,6 +43,7 @@ START = """\
 DAPHNE = f"      cd backend && {MIGRATE} && daphne -b 0.0.0.0 -p $PORT numeneon.asgi:application\n"
 INSTALL = "python -m pip install -r requirements.txt\n"
 COLLECT = "python backend/manage.py collectstatic --no-input\n"
+DISK = "    disk: {name: files, mountPath: /var/data, sizeGB: 1}\n"
 SHUTDOWN = "    plan: starter\n    maxShutdownDelaySeconds: 30\n"
 
 KEY = 'SECRET_KEY = os.environ["SECRET_KEY"]\n'
@@ -396,6 +397,16 @@ VARIANTS = [
         "deploy.blueprint",
         "a time for the shutdown on the free plan",
         Edit(PLAN, FREE, FREE + "    maxShutdownDelaySeconds: 30\n"),
+    ),
+    broken(
+        "deploy.blueprint",
+        "a time for the shutdown of a service with a disk",
+        Edit(PLAN, FREE, SHUTDOWN + DISK),
+    ),
+    correct(
+        "deploy.blueprint",
+        "a disk",
+        Edit(PLAN, FREE, "    plan: starter\n" + DISK),
     ),
     correct(
         "deploy.blueprint",
