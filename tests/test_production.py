@@ -11,14 +11,17 @@ import pytest
 import course
 from checks.harness import services
 from checks.items import items_of
+from checks.render.production import PROXY_ADDRESS
 from checks.report import line
 from checks.results import ItemResult, Report, Status
 from checks.runner import Session
 from tests.test_services import SYSTEM_POSTGRES
 from tests.variants import Edit
 from tests.variants.step06 import (
+    BELIEVES,
     BUILD,
     DEBUG,
+    HEADER,
     KEY,
     MIGRATE,
     NO_DATABASE,
@@ -200,6 +203,19 @@ def test_list_beside_manage_py_is_installed_before_there_is_a_blueprint(judge):
     elsewhere = (Edit(REQUIREMENTS, None, None), Edit(f"backend/{REQUIREMENTS}", "", text))
 
     assert judge("deploy.https", *NO_BLUEPRINT, *elsewhere).status is Status.PASSED
+
+
+@pytest.mark.skipif(not PROXY_ADDRESS, reason="only Linux has another address of its own")
+def test_proxy_is_not_on_the_servers_machine(judge):
+    """A server that believes nobody but its own machine redirects Render's proxy for ever."""
+    found = judge(
+        "deploy.https",
+        Edit(SETTINGS, HEADER, ""),
+        Edit(PLAN, DEBUG, DEBUG + BELIEVES.format("127.0.0.1")),
+    )
+
+    assert (found.id, found.status) == ("deploy.https", Status.FAILED)
+    assert "GET /api/auth/me/ answered 301" in found.message
 
 
 def test_shell_in_front_of_the_server_is_a_remark(judge):

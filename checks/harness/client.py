@@ -95,8 +95,11 @@ def request(
     host: str = "127.0.0.1",
     patience: float = PATIENCE,
     tls: bool = False,
+    source: str | None = None,
 ) -> Answer:
     """One HTTP request with an optional JSON body and access token.
+
+    `source` is the address of this machine to connect from, if not the usual one.
 
     `patience` is for the answer as a whole. Raises NoAnswer if it does not come in time,
     is too long, or is not HTTP.
@@ -111,7 +114,12 @@ def request(
     line = _line_of_request(host, port, method, path, token)
     deadline = Deadline.after(at_most(patience))
     make = http.client.HTTPSConnection if tls else http.client.HTTPConnection
-    connection = make(host, port, timeout=max(deadline.left, 0.001))
+    connection = make(
+        host,
+        port,
+        timeout=max(deadline.left, 0.001),
+        source_address=(source, 0) if source else None,
+    )
     connection.response_class = functools.partial(  # type: ignore[assignment]
         _BoundedResponse, deadline=deadline
     )

@@ -22,6 +22,7 @@ from checks.harness.servers import Server, need
 from checks.items import Checklist
 from checks.render.production import (
     NO_REDIS,
+    PROXY_ADDRESS,
     NotCollected,
     Production,
     end,
@@ -273,7 +274,7 @@ def https_is_the_way_in(harness: Harness) -> None:
     """Under its Render host name the API answers over https, and plain http is redirected to it."""
     server = _first_in_production(harness)
     settings = Place(harness.project.relative(harness.project.settings_file))
-    over_tls = server.ask("GET", "/api/auth/me/")
+    over_tls = server.ask("GET", "/api/auth/me/", source=PROXY_ADDRESS)
     if over_tls.status != 401:
         raise NotYet(
             f"with Render's headers {over_tls}",
@@ -281,7 +282,8 @@ def https_is_the_way_in(harness: Harness) -> None:
             "that the host name is not allowed)",
             look_at=settings,
         )
-    plain = server.ask("GET", "/api/auth/me/", headers={"X-Forwarded-Proto": "http"})
+    http = {"X-Forwarded-Proto": "http"}
+    plain = server.ask("GET", "/api/auth/me/", headers=http, source=PROXY_ADDRESS)
     target = plain.headers.get("location", "")
     if not (300 <= plain.status < 400 and target.startswith("https://")):
         raise NotYet(

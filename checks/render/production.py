@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,9 @@ PROXY_HEADERS = {
     "X-Forwarded-Proto": "https",
     "X-Forwarded-For": "203.0.113.7",
 }
+# Render's proxy is on another machine: a server that believes only its own must not believe
+# ours. Only Linux has a second address to connect from.
+PROXY_ADDRESS = "127.0.0.2" if sys.platform.startswith("linux") else None
 _RENDER = {
     "RENDER": "true",
     "RENDER_EXTERNAL_HOSTNAME": HOSTNAME,
@@ -50,9 +54,9 @@ _RENDER = {
     "IS_PULL_REQUEST": "false",
     "WEB_CONCURRENCY": "1",
     "PORT": "10000",
-    # Servers trust a proxy on their own machine; Render's edge is not there, so ours must
-    # not seem to be. A blueprint that sets this one itself wins.
-    "FORWARDED_ALLOW_IPS": "192.0.2.1",
+    # Render sets it for Python, and a blueprint may set it too: uvicorn and gunicorn believe
+    # the proxy's headers if they come from these addresses. Daphne does not read it.
+    "FORWARDED_ALLOW_IPS": "*",
 }
 # Addresses that nobody answers at, for processes that need no service.
 _NO_DATABASE = "postgresql://numeneon:scratch@127.0.0.1:9/numeneon"

@@ -98,6 +98,10 @@ PARTS = "".join(
         ("PASSWORD", "password"),
     )
 )
+BELIEVES = """\
+      - key: FORWARDED_ALLOW_IPS
+        value: "{}"
+"""
 HEADER = '    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")\n'
 REDIRECT = "    SECURE_SSL_REDIRECT = True\n"
 NO_PRELOAD = '        "security.W021",\n'
@@ -742,7 +746,24 @@ VARIANTS = [
     ),
     broken("deploy.boots", "a fixed port", Edit(PLAN, "$PORT", "18999")),
     correct("deploy.boots", "daphne", Edit(PLAN, START, DAPHNE)),
-    broken("deploy.https", "redirects for ever", Edit(SETTINGS, HEADER, "")),
+    broken(
+        "deploy.https",
+        "redirects for ever",
+        Edit(SETTINGS, HEADER, ""),
+        Edit(PLAN, START, DAPHNE),
+    ),
+    broken(
+        "deploy.https",
+        "uvicorn may not read the headers",
+        Edit(SETTINGS, HEADER, ""),
+        Edit(PLAN, "--lifespan off", "--lifespan off --no-proxy-headers"),
+    ),
+    broken(
+        "deploy.https",
+        "the blueprint trusts another proxy",
+        Edit(SETTINGS, HEADER, ""),
+        Edit(PLAN, DEBUG, DEBUG + BELIEVES.format("198.51.100.1")),
+    ),
     broken(
         "deploy.https",
         "http is as good",
@@ -751,9 +772,15 @@ VARIANTS = [
     ),
     correct(
         "deploy.https",
-        "the server reads the headers",
+        "uvicorn reads the headers",
         Edit(SETTINGS, HEADER, ""),
-        Edit(PLAN, "--lifespan off", "--lifespan off --forwarded-allow-ips '*'"),
+        alone=True,  # another variant starts daphne
+    ),
+    correct(
+        "deploy.https",
+        "daphne reads the headers",
+        Edit(SETTINGS, HEADER, ""),
+        Edit(PLAN, START, DAPHNE.replace("daphne", "daphne --proxy-headers")),
     ),
     broken("deploy.static", "nowhere to put the files", Edit(SETTINGS, STATIC_ROOT, "")),
     broken(

@@ -1,6 +1,7 @@
 """Projects that prove the items of step 7."""
 
 from tests.variants import Edit, broken, correct
+from tests.variants.step06 import HEADER
 
 SETTINGS = "backend/numeneon/settings.py"
 URLS = "backend/numeneon/urls.py"
@@ -315,6 +316,11 @@ VARIANTS = [
             "// The connection\n",
             '// import * as old from "./old.js";\n\n// The connection\n',
         ),
+    ),
+    correct(
+        "client.production",
+        "uvicorn reads the proxy's headers",
+        Edit(SETTINGS, HEADER, ""),
     ),
     correct(
         "client.production",

@@ -3,6 +3,7 @@
 import course
 from course.source import extract
 from tests.variants import Edit, broken, correct
+from tests.variants.step06 import DAPHNE, PLAN, START
 
 TICKETS = "backend/notifications/tickets.py"
 MIDDLEWARE = "backend/notifications/middleware.py"
@@ -625,7 +626,13 @@ VARIANTS = [
     ),
     broken(
         "origins.production",
-        "the scheme that the server sees",
+        "the scheme that daphne sees",
+        Edit(ORIGINS, "{request.scheme}://", "{request.scope['scheme']}://"),
+        Edit(PLAN, START, DAPHNE),
+    ),
+    correct(
+        "origins.production",
+        "the scheme that uvicorn reads from the proxy's headers",
         Edit(ORIGINS, "{request.scheme}://", "{request.scope['scheme']}://"),
     ),
     broken(
