@@ -276,7 +276,6 @@ def test_checklist_from_a_file(
 ) -> None:
     """Opened from the disk, the page is complete."""
     seen = visits()
-    seen.context.unroute("**/*")
     seen.page.goto((copy / ".tutorial" / "site" / PAGE / "index.html").as_uri())
 
     assert "Your ticks stay in this browser" in seen.text(WORDS)
@@ -301,19 +300,42 @@ FADED = """() => Promise.allSettled(document.getAnimations()
   .filter((each) => each instanceof CSSTransition).map((each) => each.finished))"""
 
 
-# Axe needs most of its time for the contrast of each word of the code, of which there are tens
-# of thousands. Code whose kinds of words were all there before becomes one text.
-ONLY_NEW_WORDS = """(known) => {
+# Axe needs most of its time for contrast: the words of the code alone are tens of thousands. So
+# only the colours of what no page before had are looked at: text in a place of a new kind, and
+# a kind is what style sheets go by. Boxes are unfolded first, so that all of it is seen. Code
+# without anything new becomes one text: each word costs the other rules time as well.
+MARK_WHAT_IS_NEW = """(known) => {
   const before = new Set(known);
+  for (const box of document.querySelectorAll("details")) box.open = true;
+  for (const each of document.querySelectorAll("body *")) {
+    const says = [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!says || !each.checkVisibility()) continue;
+    let kind = "";
+    for (let at = each; at; at = at.parentElement) {
+      kind += `${at.tagName} ${at.getAttribute("class")} ${at.getAttribute("style")} < `;
+    }
+    each.toggleAttribute("data-new", !before.has(kind));
+    before.add(kind);
+  }
   for (const code of document.querySelectorAll(".highlight code")) {
-    const around = code.closest(".highlight").className;
-    const kinds = [...code.querySelectorAll("[class]")].map(
-      (each) => `${around} > ${each.parentElement.className} > ${each.className}`);
-    if (kinds.every((kind) => before.has(kind))) code.textContent = code.textContent;
-    for (const kind of kinds) before.add(kind);
+    if (!code.querySelector("[data-new]")) code.textContent = code.textContent;
   }
   return [...before];
 }"""
+# Axe's rules on colours.
+COLOURS = ["color-contrast", "link-in-text-block"]
+ONLY_COLOURS = {"runOnly": COLOURS}
+ALL_BUT_COLOURS = {"rules": {name: {"enabled": False} for name in COLOURS}}
+
+
+# Pages are given another index of the search, as text.
+SEARCH_INSTEAD = """
+const index = %s;
+const open = XMLHttpRequest.prototype.open;
+XMLHttpRequest.prototype.open = function (method, address, ...more) {
+  const is_index = `${address}`.endsWith("/search_index.json");
+  open.call(this, method, is_index ? `data:application/json,${index}` : address, ...more);
+};"""
 
 
 @dataclass
@@ -333,55 +355,54 @@ def findings(browser: Browser, plain: str, copy: Path) -> Findings:
     The search is under test elsewhere, and would read all pages anew on each of them.
     """
     seen = visit(browser, color_scheme="light")
-    index = json.loads(
-        (copy / ".tutorial/site/search/search_index.json").read_text("utf-8")
-    )
-    seen.context.route(
-        "**/search_index.json", lambda route: route.fulfill(json=index | {"docs": []})
-    )
+    index = (copy / ".tutorial/site/search/search_index.json").read_text("utf-8")
+    nothing = json.dumps(json.loads(index) | {"docs": []})
+    seen.context.add_init_script(SEARCH_INSTEAD % json.dumps(nothing))
     axe = needs("axe_playwright_python.sync_playwright").Axe()
     found = Findings({theme: [] for theme in THEMES.values()})
-    words: list[str] = []
+    kinds: list[str] = []
     for address in pages(plain, copy):
         seen.page.goto(address)
         path = urlsplit(address).path
-        words = seen.page.evaluate(ONLY_NEW_WORDS, words)
-        for theme, broken in broken_in_each_theme(seen.page, axe):
-            found.broken[theme].append(f"{path}: {broken}")
+        kinds = seen.page.evaluate(MARK_WHAT_IS_NEW, kinds)
+        seen.page.evaluate(axe.axe_script)
+        broken = list(broken_now(seen.page, "html", ALL_BUT_COLOURS))
+        for theme, what in broken + list(broken_colours(seen.page)):
+            found.broken[theme].append(f"{path}: {what}")
         found.out_of_sight += [f"{path} {what}" for what in out_of_sight(seen.page)]
     seen.context.close()
     found.complaints, found.outside = seen.complaints, seen.outside
     return found
 
 
-def broken_in_each_theme(page: Page, axe: Any) -> Iterator[tuple[str, str]]:
-    """What axe finds serious, with the theme: first in that of the visit, then in the other.
+def broken_colours(page: Page) -> Iterator[tuple[str, str]]:
+    """What axe finds serious in the colours of what is new on a page, in both themes.
 
     A switch is remembered: the next page begins with the theme that this one ends with.
     """
-    page.evaluate(axe.axe_script)
-    yield from broken_now(page, {})
+    if not page.query_selector("[data-new]"):
+        return
+    yield from broken_now(page, "[data-new]", ONLY_COLOURS)
     scheme = page.get_attribute("body", "data-md-color-scheme")
     page.evaluate(SWITCH)
     page.wait_for_selector(f"body:not([data-md-color-scheme={scheme}])")
     page.evaluate(FADED)
-    # The page is the same but for its colours.
-    yield from broken_now(page, {"runOnly": ["color-contrast", "link-in-text-block"]})
+    yield from broken_now(page, "[data-new]", ONLY_COLOURS)
 
 
-def broken_now(page: Page, chosen: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What axe finds serious as the page is, with the theme that it has; `chosen` are axe's
-    options for its rules, all of them if none."""
+def broken_now(page: Page, part: str, chosen: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What axe finds serious in a part of the page, with the theme that it has; `chosen` are
+    axe's options for its rules."""
     theme = THEMES[page.get_attribute("body", "data-md-color-scheme") or ""]
-    options = {"resultTypes": ["violations"]} | chosen
-    for rule in page.evaluate("(options) => axe.run(options)", options)["violations"]:
+    options = {"resultTypes": ["violations"], "preload": False} | chosen
+    run = "([part, options]) => axe.run(part, options)"
+    for rule in page.evaluate(run, [part, options])["violations"]:
         if rule["impact"] in {"serious", "critical"}:
             yield theme, f"{rule['id']} {[node['target'] for node in rule['nodes']][:3]}"
 
 
-# Folded boxes are opened, as readers do; what hides a part of itself is told by its first words.
+# What hides a part of itself is told by its first words.
 CUT_OFF = """([selector, longest]) => {
-  for (const box of document.querySelectorAll("details")) box.open = true;
   return [...document.querySelectorAll(selector)]
     .filter((each) => each.getClientRects().length)
     .filter((each) => each.textContent.split("\\n").every((line) => line.length < longest))
