@@ -66,6 +66,14 @@ def test_socket_of_a_dead_server_is_forgotten(alice, settings):
     assert not connections.still_here("old")
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the plan is SQLite's")
+def test_sockets_that_are_over_are_found_by_index():
+    """Each heartbeat looks for them: among the open ones, and among the closed ones."""
+    plan = Connection.objects.over().explain()
+
+    assert plan.count("USING INDEX connection_over (open=? AND seen_at<?)") == 2
+
+
 async def test_socket_says_that_it_is_still_there(alice, settings):
     """The row is touched at each heartbeat."""
     settings.HEARTBEAT_SECONDS = 0.05
