@@ -22,24 +22,31 @@ class Hints:
         self.check_session = False
         self.stopped = False
         self.oldest = {}  # that was not measured
+        self.has_joined = False
         self.listener = None
 
     async def __aenter__(self):
         """Join the groups: from here on nothing is missed."""
         stopping.listen(self.stop)
-        # Without its Redis, a stream is as one on a server that has no layer.
-        with suppress(OSError, RedisError):
-            if self.layer:
-                async with asyncio.timeout(SEND_TIMEOUT):
-                    await self.join()
+        try:
+            # Without its Redis, a stream is as one on a server that has no layer.
+            with suppress(OSError, RedisError):
+                if self.layer:
+                    async with asyncio.timeout(SEND_TIMEOUT):
+                        await self.join()
+        except BaseException:
+            # The client has gone meanwhile: then nobody else calls __aexit__().
+            await self.__aexit__()
+            raise
         return self
 
     async def join(self):
-        """Become a member of the groups, and listen."""
+        """Listen, and become a member of the groups."""
         self.channel = await self.layer.new_channel()
+        self.listener = asyncio.create_task(self.listen())
         for group in self.groups:
             await self.layer.group_add(group, self.channel)
-        self.listener = asyncio.create_task(self.listen())
+        self.has_joined = True
 
     async def listen(self):
         """Runs until the stream ends."""
@@ -62,7 +69,7 @@ class Hints:
 
     async def wait(self, seconds):
         """Wait for a hint, or until it is time to look without one."""
-        if not self.listener or self.listener.done():
+        if not self.has_joined or self.listener.done():
             seconds = min(seconds, settings.POLL_SECONDS)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -75,13 +82,13 @@ class Hints:
         self.oldest = {}
 
     async def __aexit__(self, *error):
-        """Leave the groups."""
+        """Leave the groups, also if not all of them were joined."""
         stopping.listeners.discard(self.stop)
         if not self.listener:
             return
         # One task receives all the time: Redis's layer forgets a channel whose receive()
         # is cancelled.
         self.listener.cancel()
-        with suppress(OSError, RedisError):
-            for group in self.groups:
+        for group in self.groups:
+            with suppress(OSError, RedisError):
                 await self.layer.group_discard(group, self.channel)

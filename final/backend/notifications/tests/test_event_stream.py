@@ -244,6 +244,55 @@ async def test_stream_without_redis_looks_into_the_database(
         assert await values_of(body, 1) == ["a"]
 
 
+@pytest.fixture
+def layer_after(monkeypatch):
+    """A function that has the layer do something after a stream has joined a group."""
+
+    def add(then):
+        layer = hints.get_channel_layer()
+        group_add = layer.group_add
+
+        async def add_and_then(group, channel):
+            await group_add(group, channel)
+            await then()
+
+        monkeypatch.setattr(layer, "group_add", add_and_then)
+        return layer
+
+    return add
+
+
+async def test_stream_that_fails_to_join_leaves(layer_after, settings):
+    """Redis fails when the stream is in the first of its groups: it looks for itself."""
+    settings.POLL_SECONDS = 0.05
+
+    async def fail():
+        raise RedisError("down")
+
+    layer = layer_after(fail)
+    async with asyncio.timeout(10), hints.Hints(["a", "b"]) as woken:
+        assert list(layer.groups) == ["a"]
+        await woken.wait(60)
+
+    assert not layer.groups
+    assert not stopping.listeners
+
+
+async def test_client_that_goes_while_its_stream_joins(layer_after):
+    """Nothing is left of the stream."""
+
+    async def wait():
+        await asyncio.sleep(60)
+
+    layer = layer_after(wait)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), hints.Hints(["a", "b"]):
+            pass
+
+    assert not layer.groups
+    assert not stopping.listeners
+
+
 async def test_stream_ends_with_its_token(alice):
     """Not a second later, and its place is free."""
     async with stream_of(alice, exp=time.time() + 0.3) as body:
