@@ -64,7 +64,7 @@ class HubChannelLayer(BaseChannelLayer):
         pipe.execute()
 
     async def group_send(self, group, message):
-        """Called by whoever has only Channels' own interface."""
+        """Called by code that knows only Channels' own interface."""
         await asyncio.to_thread(self.publish, message, {group: None})
 
     # Receiving

@@ -1,4 +1,4 @@
-"""Sees every socket from outside: how it begins and how it ends, whatever happens inside."""
+"""Sees every socket from outside: how it begins and how it ends, also after an error."""
 
 import logging
 import time

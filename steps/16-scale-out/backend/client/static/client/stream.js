@@ -14,7 +14,7 @@ export class NoStream extends Error {
  * token        an access token
  * place        the id of the last event that was read, or nothing
  * signal       of an AbortController: nothing is heard after it was aborted
- * onData()     whatever arrives, if only a comment
+ * onData()     for each piece that arrives, also a comment
  * onFrame()    each event's frame
  */
 export async function readStream(path, { token, place, signal, onData, onFrame }) {
