@@ -8,7 +8,6 @@ import asyncio
 import json
 import logging
 import secrets
-from contextlib import suppress
 from contextvars import Context
 
 import redis
@@ -44,7 +43,7 @@ class HubChannelLayer(BaseChannelLayer):
         self.url = url
         self.options = options
         self.groups = {}  # the channels in each group
-        self.confirmed = {}  # by group: set when Redis has heard that we listen to it
+        self.confirmed = {}  # by group: set when Redis has confirmed it, or is late
         self.pubsub = None  # while it is connected
         self.listener = None
         # It keeps its connections. One that Redis has dropped fails when it is next used.
@@ -89,9 +88,12 @@ class HubChannelLayer(BaseChannelLayer):
         confirmed = self.confirmed.setdefault(group, asyncio.Event())
         if is_new and self.pubsub:
             await self.tell_redis(self.pubsub.subscribe(PREFIX + group))
-        # What is published before that is lost. But Redis may be down: then not for long.
-        with suppress(TimeoutError):
+        try:
+            # What is published before that is lost.
             await asyncio.wait_for(confirmed.wait(), CONFIRM_SECONDS)
+        except TimeoutError:
+            # Redis may be down. When it confirms, something may have been missed.
+            confirmed.set()
 
     async def group_discard(self, group, channel):
         """Remove a member. After the last one here, Redis is asked no more."""
@@ -154,7 +156,7 @@ class HubChannelLayer(BaseChannelLayer):
         """Note that Redis sends us what is published to a group, from now on."""
         confirmed = self.confirmed.get(group)
         if confirmed and confirmed.is_set():
-            # Not for the first time. What was published meanwhile is in the database.
+            # Late, or not for the first time. What was missed is in the database.
             for channel in self.groups[group]:
                 channel.outbox.put(CATCH_UP)
         elif confirmed:
