@@ -67,9 +67,16 @@ class Hints:
         """Whether nothing but news has been told."""
         return not self.check_session and not self.stopped
 
+    @property
+    def may_be_woken(self):
+        """Whether hints can come. The hub says so; other layers fail without their Redis."""
+        if not self.has_joined or self.listener.done():
+            return False
+        return getattr(self.layer, "is_listening", True)
+
     async def wait(self, seconds):
         """Wait for a hint, or until it is time to look without one."""
-        if not self.has_joined or self.listener.done():
+        if not self.may_be_woken:
             seconds = min(seconds, settings.POLL_SECONDS)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

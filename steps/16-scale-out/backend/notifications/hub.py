@@ -68,6 +68,11 @@ class HubChannelLayer(BaseChannelLayer):
 
     # Receiving
 
+    @property
+    def is_listening(self):
+        """Whether Redis sends us now what is published."""
+        return self.pubsub is not None
+
     async def new_channel(self, prefix="socket"):
         """Called by Channels for each socket."""
         channel = Channel(f"{prefix}.{secrets.token_hex(8)}")

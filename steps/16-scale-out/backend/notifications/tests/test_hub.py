@@ -7,6 +7,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from notifications import hub
+from notifications.hints import Hints
 from notifications.hub import FEW, MANY, PREFIX, HubChannelLayer
 from notifications.outbox import CATCH_UP
 
@@ -294,3 +295,19 @@ async def test_socket_that_missed_much_is_told_once(layer, redis):
     await asyncio.sleep(0.02)
 
     assert waiting(channel) == 1
+
+
+async def test_stream_looks_for_itself_without_redis(
+    layer, redis, settings, monkeypatch
+):
+    """Every POLL_SECONDS, also if it began without; then it is woken again."""
+    settings.POLL_SECONDS = 0.05
+    monkeypatch.setattr("notifications.hints.get_channel_layer", lambda: layer)
+    redis.go_down()
+    await until(lambda: layer.pubsub is None)
+    async with asyncio.timeout(10), Hints(["a"]) as hints:
+        await hints.wait(60)
+        assert hints.oldest == {}
+        redis.up = True
+        while hints.oldest != CATCH_UP:
+            await hints.wait(60)
