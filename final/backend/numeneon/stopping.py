@@ -6,6 +6,8 @@ from functools import partial
 
 # What is called then. Each of them lets something end.
 listeners = set()
+# Set when this process has to end, and takes nothing new. Of threading: views read it, too.
+leaving = threading.Event()
 
 
 def listen(listener):

@@ -7,14 +7,14 @@ import asyncio
 import logging
 import signal
 from contextlib import suppress
-from threading import Event
 
 from django.conf import settings
+
+from numeneon.stopping import leaving
 
 logger = logging.getLogger(__name__)
 
 sockets = set()  # the consumers of those that are open here
-leaving = Event()  # of threading: views read it, too
 tasks = set()
 
 

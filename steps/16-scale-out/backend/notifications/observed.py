@@ -4,7 +4,7 @@ import logging
 import time
 
 from notifications import metrics
-from notifications.draining import leaving
+from numeneon.stopping import leaving
 
 logger = logging.getLogger(__name__)
 

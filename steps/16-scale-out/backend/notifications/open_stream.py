@@ -14,7 +14,7 @@ from notifications import connections, metrics, sessions
 from notifications.event_stream import EventStream
 from notifications.farewells import leave
 from notifications.hints import Hints
-from numeneon import logs
+from numeneon import logs, stopping
 from numeneon.streaming import CONTENT_TYPE
 from numeneon.threads import database_sync_to_async, give_thread_back
 
@@ -39,6 +39,8 @@ async def event_stream(request):
     """Called for GET: 200 with a stream of events; 401, 429, or 501 without ASGI."""
     if not isinstance(request, ASGIRequest):
         return refusal(501, "Under WSGI each stream would need a thread. Use ASGI.")
+    if stopping.leaving.is_set():
+        return refusal(503, "This server is about to end.")
     claims = sessions.claims_of_header(request.headers.get("Authorization", ""))
     user = await user_of(claims)
     if user is None:

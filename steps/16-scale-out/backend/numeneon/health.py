@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from notifications.draining import leaving
 from numeneon.parts import PARTS, HttpOnly
 from numeneon.serializers import HealthSerializer
+from numeneon.stopping import leaving
 
 logger = logging.getLogger(__name__)
 

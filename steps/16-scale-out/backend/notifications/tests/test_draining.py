@@ -7,10 +7,12 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
 
 from notifications import draining
 from notifications.observed import ObserverMiddleware
 from notifications.tests.sockets import close_code, socket_for
+from notifications.tests.test_event_stream import get
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,12 +114,15 @@ async def test_process_that_leaves_says_so():
     assert answer.json()["ready"] is False
 
 
-async def test_process_that_leaves_takes_no_new_sockets():
+async def test_process_that_leaves_takes_no_new_sockets_and_streams(alice):
     """They would have to go at once."""
     draining.leaving.set()
     socket = WebsocketCommunicator(ObserverMiddleware(None), "/")
+    stream = get(AccessToken.for_user(alice))
+    await stream.send_input({"type": "http.request"})
 
     assert not (await socket.connect())[0]
+    assert (await stream.receive_output(10))["status"] == 503
 
 
 async def test_server_without_signals_is_no_problem(monkeypatch):
