@@ -14,7 +14,8 @@ RENDER = "render.yaml"
 SETTINGS = "backend/numeneon/settings.py"
 
 FULL = """\
-            metrics.DROPPED.labels("outbox").inc(len(self.events))
+            dropped = [each for each in (*self.events, event) if each is not CATCH_UP]
+            metrics.DROPPED.labels("outbox").inc(len(dropped))
             self.events.clear()
             event = CATCH_UP
 """

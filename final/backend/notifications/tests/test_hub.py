@@ -9,7 +9,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from notifications import hub
 from notifications.hints import Hints
 from notifications.hub import FEW, MANY, PREFIX, HubChannelLayer
-from notifications.outbox import CATCH_UP
+from notifications.outbox import CATCH_UP, Outbox
+from notifications.tests.test_metrics import Change
 
 EVENT = {"type": "notify", "text": "hello"}
 
@@ -237,6 +238,20 @@ async def test_full_outbox_is_emptied(layer):
     first = await next_of(layer, slow)
 
     assert first == CATCH_UP
+
+
+def test_dropped_events_are_counted():
+    """All those that a socket is not sent, and no call to catch up."""
+    change = Change()
+    outbox = Outbox(capacity=3)
+    for number in range(4):
+        outbox.put({"type": "notify", "numbers": {"seq": number}})
+    assert change["events_dropped_total", "outbox"] == 4
+
+    for number in range(3):
+        outbox.put({"type": "notify", "numbers": {"seq": number}})
+
+    assert change["events_dropped_total", "outbox"] == 7
 
 
 async def test_redis_that_comes_back(layer, redis):

@@ -20,7 +20,8 @@ class Outbox:
     def put(self, event):
         """Add an event. If there are too many, the socket reads them from the database."""
         if len(self.events) >= self.capacity:
-            metrics.DROPPED.labels("outbox").inc(len(self.events))
+            dropped = [each for each in (*self.events, event) if each is not CATCH_UP]
+            metrics.DROPPED.labels("outbox").inc(len(dropped))
             self.events.clear()
             event = CATCH_UP
         if event is not CATCH_UP or event not in self.events:
