@@ -124,7 +124,7 @@ class HubChannelLayer(BaseChannelLayer):
                 await self.listen_once()
             except Exception as error:
                 # Any error: nobody else would listen for this process.
-                logger.warning("Redis does not answer, so events wait: %r", error)
+                logger.warning("Not listening to Redis, so events wait: %r", error)
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def listen_once(self):

@@ -254,13 +254,14 @@ def test_dropped_events_are_counted():
     assert change["events_dropped_total", "outbox"] == 7
 
 
-async def test_redis_that_comes_back(layer, redis):
+async def test_redis_that_comes_back(layer, redis, caplog):
     """The sockets stay, all groups are asked for again, and what was missed is read."""
     channel = await member_of(layer, "a")
     redis.go_down()
     await until(lambda: layer.pubsub is None)
     other = await member_of(layer, "b")  # opened while there is no Redis
     await layer.group_discard("c", other)
+    assert "Not listening to Redis, so events wait" in caplog.text
     with pytest.raises(RedisConnectionError):
         layer.publish(EVENT, {"a": {}})
     redis.up = True
