@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db.models.signals import post_migrate
+from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -36,6 +37,14 @@ def database_cache(settings):
     """Keep what is cached in the test database."""
     backend = "django.core.cache.backends.db.DatabaseCache"
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "cache"}}
+
+
+@pytest.fixture
+def quick_heartbeats(settings, monkeypatch):
+    """Sockets look often what has changed. No row gets old, however slow the machine is."""
+    settings.HEARTBEAT_SECONDS = 0.01
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
 
 
 @pytest.fixture

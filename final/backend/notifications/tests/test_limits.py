@@ -134,7 +134,7 @@ async def test_server_gives_a_client_up(alice, settings):
         if message["type"] == "websocket.send":
             await asyncio.sleep(60)
 
-    await asyncio.wait_for(application(scope, receive, send), 2)
+    await asyncio.wait_for(application(scope, receive, send), 10)
 
     assert sent == ["websocket.accept", "websocket.send"]
     assert not await alice.connections.filter(open=True).aexists()

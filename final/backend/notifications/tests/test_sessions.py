@@ -65,9 +65,8 @@ async def test_socket_ends_with_its_token(alice, clock):
         assert await close_code(socket) == 4401
 
 
-async def test_socket_has_a_lifetime(alice, clock, settings):
+async def test_socket_has_a_lifetime(alice, clock, quick_heartbeats, settings):
     """However good its token is, a socket is closed with 4503 at some time: try again."""
-    settings.HEARTBEAT_SECONDS = 0.01
     token = AccessToken.for_user(alice)
     token.set_exp(from_time=timezone.now() + timedelta(days=1))
     async with greeted(socket_for(alice)) as socket:
@@ -211,18 +210,16 @@ async def test_other_changes_end_nothing(alice):
         assert await socket.receive_nothing()
 
 
-async def test_socket_finds_out_by_itself(alice, settings):
+async def test_socket_finds_out_by_itself(alice, quick_heartbeats):
     """If nobody tells it, it looks now and then."""
-    settings.HEARTBEAT_SECONDS = 0.05
     async with greeted(socket_for(alice)) as socket:
         await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
 
         assert await close_code(socket) == 4401
 
 
-async def test_database_that_is_away_ends_nothing(alice, settings, monkeypatch):
+async def test_database_that_is_away_ends_nothing(alice, quick_heartbeats, monkeypatch):
     """Otherwise all clients would come back at the same moment."""
-    settings.HEARTBEAT_SECONDS = 0.05
 
     def fail(channel):
         raise OperationalError("gone")

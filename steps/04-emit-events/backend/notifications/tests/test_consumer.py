@@ -5,13 +5,12 @@ import json
 import pytest
 from channels.layers import get_channel_layer
 from channels.routing import URLRouter
-from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser
 from rest_framework_simplejwt.tokens import AccessToken
 
 from notifications.middleware import JWTAuthMiddleware
 from notifications.routing import websocket_urlpatterns
-from notifications.tests.sockets import greeted, socket_for
+from notifications.tests.sockets import Socket, greeted, socket_for
 from users.models import User
 
 # Channels closes old database connections at every event.
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.django_db(transaction=True)
 async def test_user_with_a_token_is_greeted(alice):
     """A client that offers a token is told which user it is."""
-    socket = WebsocketCommunicator(
+    socket = Socket(
         JWTAuthMiddleware(URLRouter(websocket_urlpatterns)),
         "/ws/notifications/",
         subprotocols=["access_token", str(AccessToken.for_user(alice))],

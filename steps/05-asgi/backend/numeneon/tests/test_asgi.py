@@ -1,9 +1,10 @@
 """The application that the server runs."""
 
 import pytest
-from channels.testing import HttpCommunicator, WebsocketCommunicator
+from channels.testing import HttpCommunicator
 from rest_framework_simplejwt.tokens import AccessToken
 
+from notifications.tests.sockets import Socket
 from numeneon.asgi import application
 from numeneon.tests.test_settings import python
 
@@ -14,7 +15,7 @@ LOCAL = "http://localhost:3000"
 
 def socket(path="/ws/notifications/", origin=LOCAL, token="x"):
     """A WebSocket request as a browser sends it."""
-    return WebsocketCommunicator(
+    return Socket(
         application,
         path,
         headers=[(b"origin", origin.encode())] if origin else [],
@@ -34,7 +35,7 @@ async def test_http_goes_to_django():
     headers = [(b"host", b"testserver")]
     request = HttpCommunicator(application, "GET", "/api/auth/me/", headers=headers)
 
-    response = await request.get_response()
+    response = await request.get_response(timeout=10)
 
     assert response["status"] == 401
 

@@ -15,6 +15,10 @@ class Socket(WebsocketCommunicator):
         """Wait for what the server sends next."""
         return await super().receive_output(max(timeout, 10))
 
+    async def disconnect(self, code=1000, timeout=4):
+        """Go away, and wait until the server has cleaned up."""
+        await super().disconnect(code, timeout)
+
 
 def socket_for(user, path="/ws/notifications/"):
     """A socket whose user is known, as if the middleware had found them."""

@@ -5,14 +5,13 @@ import json
 import pytest
 from channels.layers import get_channel_layer
 from channels.routing import URLRouter
-from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser
 from rest_framework_simplejwt.tokens import AccessToken
 
 from notifications.middleware import JWTAuthMiddleware
 from notifications.models import Inbox
 from notifications.routing import websocket_urlpatterns
-from notifications.tests.sockets import greeted, socket_for
+from notifications.tests.sockets import Socket, greeted, socket_for
 
 # A socket reads the database in a thread of its own, which sees only what is committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 async def test_user_with_a_token_is_greeted(alice):
     """A client that offers a token is told which user it is."""
-    socket = WebsocketCommunicator(
+    socket = Socket(
         JWTAuthMiddleware(URLRouter(websocket_urlpatterns)),
         "/ws/notifications/",
         subprotocols=["access_token", str(AccessToken.for_user(alice))],

@@ -6,13 +6,12 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from channels.routing import URLRouter
-from channels.testing import WebsocketCommunicator
 
 from notifications import tickets
 from notifications.middleware import SocketAuthMiddleware
 from notifications.models import Inbox
 from notifications.routing import websocket_urlpatterns
-from notifications.tests.sockets import greeted, socket_for
+from notifications.tests.sockets import Socket, greeted, socket_for
 
 # A socket reads the database in a thread of its own, which sees only what is committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def test_user_with_a_ticket_is_greeted(alice):
     """A client that offers a ticket is told which user it is."""
     ticket = await sync_to_async(tickets.issue)(alice.pk, "")
-    socket = WebsocketCommunicator(
+    socket = Socket(
         SocketAuthMiddleware(URLRouter(websocket_urlpatterns)),
         "/ws/notifications/",
         subprotocols=["ticket", ticket],
@@ -43,7 +42,7 @@ async def test_user_with_a_ticket_is_greeted(alice):
 )
 async def test_stranger_is_told_why(offer, code):
     """Without credentials a socket is closed with 4401, with an old ticket with 4408."""
-    socket = WebsocketCommunicator(
+    socket = Socket(
         SocketAuthMiddleware(URLRouter(websocket_urlpatterns)),
         "/ws/notifications/",
         subprotocols=offer,

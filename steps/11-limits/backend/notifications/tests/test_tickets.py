@@ -65,16 +65,17 @@ def test_ticket_of_another_origin_is_not_valid(db):
 
 def test_ticket_expires(db, monkeypatch):
     """After 30 seconds it is not valid any more."""
+    before = timezone.now()
     early, late = (tickets.issue(CLAIMS, ORIGIN) for _ in range(2))
-    now = timezone.now()
+    after = timezone.now()
 
-    def time_is(seconds):
-        later = now + timedelta(seconds=seconds)
+    def time_is(seconds, since):
+        later = since + timedelta(seconds=seconds)
         monkeypatch.setattr("django.core.cache.backends.db.tz_now", lambda: later)
 
-    time_is(tickets.LIFETIME - 2)
+    time_is(tickets.LIFETIME - 2, since=before)
     assert tickets.redeem(early, ORIGIN) == CLAIMS
-    time_is(tickets.LIFETIME + 2)
+    time_is(tickets.LIFETIME + 2, since=after)
     assert tickets.redeem(late, ORIGIN) == {}
 
 

@@ -6,14 +6,13 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from channels.routing import URLRouter
-from channels.testing import WebsocketCommunicator
 from rest_framework_simplejwt.tokens import AccessToken
 
 from notifications import tickets
 from notifications.middleware import SocketAuthMiddleware
 from notifications.models import Inbox
 from notifications.routing import websocket_urlpatterns
-from notifications.tests.sockets import greeted, socket_for
+from notifications.tests.sockets import Socket, greeted, socket_for
 
 # A socket reads the database in a thread of its own, which sees only what is committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,7 +22,7 @@ async def test_user_with_a_ticket_is_greeted(alice):
     """A client that offers a ticket is told which user it is."""
     claims = AccessToken.for_user(alice).payload
     ticket = await sync_to_async(tickets.issue)(claims, "")
-    socket = WebsocketCommunicator(
+    socket = Socket(
         SocketAuthMiddleware(URLRouter(websocket_urlpatterns)),
         "/ws/notifications/",
         subprotocols=["ticket", ticket],
@@ -48,7 +47,7 @@ async def test_user_with_a_ticket_is_greeted(alice):
 )
 async def test_stranger_is_told_why(offer, header, code):
     """With a bad token a socket is closed with 4401, with an old ticket with 4408."""
-    socket = WebsocketCommunicator(
+    socket = Socket(
         SocketAuthMiddleware(URLRouter(websocket_urlpatterns)),
         "/ws/notifications/",
         headers=[(b"authorization", header.encode())],
@@ -128,6 +127,6 @@ async def test_failed_consumer_leaves_its_group(alice):
     await layer.group_send(group, {"type": "no.such.method"})
 
     with pytest.raises(ValueError, match="No handler for message type"):
-        await socket.wait()
+        await socket.wait(10)
 
     assert not layer.groups.get(group)

@@ -1,7 +1,5 @@
 """A socket that was away, or that missed something, gets what is stored."""
 
-import asyncio
-
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
@@ -284,6 +282,6 @@ async def test_database_that_fails_closes_with_4503(alice, monkeypatch, message)
     monkeypatch.setattr(Inbox.objects, "get_or_create", fail)
     await socket.send_json_to({"type": message})
 
-    closed = await asyncio.wait_for(socket.receive_output(), 1)
+    closed = await socket.receive_output()
     assert (closed["type"], closed["code"]) == ("websocket.close", 4503)
     await socket.disconnect()

@@ -195,18 +195,16 @@ async def test_other_changes_end_nothing(alice):
         assert await socket.receive_nothing()
 
 
-async def test_socket_finds_out_by_itself(alice, settings):
+async def test_socket_finds_out_by_itself(alice, quick_heartbeats):
     """If nobody tells it, it looks now and then."""
-    settings.HEARTBEAT_SECONDS = 0.05
     async with greeted(socket_for(alice)) as socket:
         await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
 
         assert await close_code(socket) == 4401
 
 
-async def test_database_that_is_away_ends_nothing(alice, settings, monkeypatch):
+async def test_database_that_is_away_ends_nothing(alice, quick_heartbeats, monkeypatch):
     """Otherwise all clients would come back at the same moment."""
-    settings.HEARTBEAT_SECONDS = 0.05
 
     def fail(channel):
         raise OperationalError("gone")

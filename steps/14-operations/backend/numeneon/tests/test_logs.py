@@ -4,9 +4,10 @@ import json
 import logging
 
 import pytest
-from channels.testing import HttpCommunicator, WebsocketCommunicator
+from channels.testing import HttpCommunicator
 from rest_framework_simplejwt.tokens import AccessToken
 
+from notifications.tests.sockets import Socket
 from numeneon import logs
 from numeneon.asgi import application
 from numeneon.formatters import JsonFormatter, TextFormatter
@@ -115,8 +116,8 @@ async def test_request_has_an_id(lines):
     path = "/nowhere/?token=secret"
     client = HttpCommunicator(application, "GET", path, headers=headers)
 
-    answer = await client.get_response()
-    await client.wait()
+    answer = await client.get_response(timeout=10)
+    await client.wait(10)
 
     request_id = dict(answer["headers"])[b"x-request-id"].decode()
     assert {line["request"] for line in lines} == {request_id}
@@ -132,7 +133,7 @@ async def test_socket_has_an_id(alice, lines):
     for _ in range(2):
         token = AccessToken.for_user(alice)
         headers = [(b"authorization", f"Bearer {token}".encode())]
-        socket = WebsocketCommunicator(application, "/ws/notifications/", headers)
+        socket = Socket(application, "/ws/notifications/", headers)
         await socket.connect()
         await socket.receive_json_from()
         await socket.disconnect()
@@ -150,7 +151,7 @@ async def test_socket_has_an_id(alice, lines):
 
 async def test_refused_handshake_is_logged(lines):
     """Its origin may be missing in ALLOWED_ORIGINS."""
-    socket = WebsocketCommunicator(application, "/ws/nowhere/")
+    socket = Socket(application, "/ws/nowhere/")
 
     assert await socket.connect() == (False, 1000)
     await socket.wait()

@@ -2,10 +2,11 @@
 
 import pytest
 from asgiref.sync import sync_to_async
-from channels.testing import HttpCommunicator, WebsocketCommunicator
+from channels.testing import HttpCommunicator
 from rest_framework_simplejwt.tokens import AccessToken
 
 from notifications import tickets
+from notifications.tests.sockets import Socket
 from numeneon.asgi import application
 from numeneon.tests.test_settings import python
 
@@ -16,7 +17,7 @@ OWN = "http://testserver"
 
 def socket(path="/ws/notifications/", origin=OWN, ticket="x"):
     """A WebSocket request as a browser sends it."""
-    return WebsocketCommunicator(
+    return Socket(
         application,
         path,
         headers=[(b"host", b"testserver"), (b"origin", origin.encode())],
@@ -36,7 +37,7 @@ async def test_http_goes_to_django():
     headers = [(b"host", b"testserver")]
     request = HttpCommunicator(application, "GET", "/api/auth/me/", headers=headers)
 
-    response = await request.get_response()
+    response = await request.get_response(timeout=10)
 
     assert response["status"] == 401
 
@@ -56,7 +57,7 @@ async def test_program_with_a_token_is_greeted(alice):
     """A client that is no browser sends its access token in a header, and no origin."""
     token = f"Bearer {AccessToken.for_user(alice)}"
     headers = [(b"host", b"testserver"), (b"authorization", token.encode())]
-    client = WebsocketCommunicator(application, "/ws/notifications/", headers)
+    client = Socket(application, "/ws/notifications/", headers)
 
     assert await client.connect() == (True, None)
     assert (await client.receive_json_from())["message"] == "Connected as alice"

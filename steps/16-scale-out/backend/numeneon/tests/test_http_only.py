@@ -1,11 +1,11 @@
 """Without WebSockets: the REST API works, and everybody is told."""
 
 import pytest
-from channels.testing import WebsocketCommunicator
 from rest_framework.test import APIClient
 
 from messaging.services import send_message
-from numeneon import http_only
+from notifications.tests.sockets import Socket
+from numeneon import health, http_only
 from numeneon.tests.test_settings import PRODUCTION, load_settings, python
 
 # As on a machine that has not installed it.
@@ -68,15 +68,16 @@ def test_reason_may_be_the_layer(settings):
 
 async def test_handshake_is_refused():
     """With HTTP 403, and without an exception."""
-    socket = WebsocketCommunicator(http_only.refuse, "/ws/notifications/")
+    socket = Socket(http_only.refuse, "/ws/notifications/")
 
     accepted, _ = await socket.connect()
 
     assert not accepted
 
 
-def test_health_is_degraded(client, db, http_only_settings, caplog):
+def test_health_is_degraded(client, db, http_only_settings, caplog, monkeypatch):
     """Each time it is asked; the log has said it once."""
+    monkeypatch.setattr(health, "PART_SECONDS", 10)
     response = client.get("/api/v1/health/")
 
     assert response.status_code == 200
