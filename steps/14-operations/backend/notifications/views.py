@@ -4,7 +4,7 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from redis.exceptions import RedisError
 from rest_framework import generics, status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import IsAdminUser
 from rest_framework.response import Response
@@ -26,6 +26,13 @@ class NewestFirst(CursorPagination):
 
     ordering = "-id"
     page_size = 20
+
+    def paginate_queryset(self, queryset, request, view=None):
+        """Called for each page: 404 for a ?cursor= that is not after an id."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except ValueError as error:
+            raise NotFound(self.invalid_cursor_message) from error
 
 
 @extend_schema(parameters=[OpenApiParameter("unread", bool)])

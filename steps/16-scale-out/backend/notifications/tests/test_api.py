@@ -1,5 +1,7 @@
 """Notifications over HTTP, and what is sent to the user's other devices."""
 
+from base64 import b64encode
+
 import pytest
 from asgiref.sync import sync_to_async
 
@@ -53,6 +55,9 @@ def test_list_continues_where_it_was_although_more_arrives(api, alice, tell):
 
     assert ids(first) + ids(second) == stored[::-1]
     assert second["next"] is None
+    for made_up in (b"p=x", b"p=", b"p=" + 5000 * b"9"):
+        cursor = b64encode(made_up).decode()
+        assert api.get(LIST, {"cursor": cursor}).status_code == 404
 
 
 def test_list_of_unread(api, alice, tell):
