@@ -167,6 +167,12 @@ def shared(
     postgres.close()
 
 
+@pytest.fixture(scope="session")
+def passed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What checks of played pages have passed: the next page often begins with the same one."""
+    return _for_all_workers(tmp_path_factory, "passed")
+
+
 def _for_all_workers(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
     """A folder of the whole run, below which each worker has its own."""
     base = tmp_path_factory.getbasetemp()

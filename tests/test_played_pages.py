@@ -61,9 +61,12 @@ def windows(request: pytest.FixtureRequest) -> tuple[Browser | None, str]:
 
 
 @pytest.fixture(scope="session")
-def commands(request: pytest.FixtureRequest, shared: dict[str, Any]) -> Iterator[Cold]:
+def commands(
+    request: pytest.FixtureRequest, shared: dict[str, Any], passed: Path
+) -> Iterator[Cold]:
     """What starts the commands of all pages."""
-    made = Cold() if request.config.getoption("--full") else Warm(environment(), shared)
+    full = request.config.getoption("--full")
+    made = Cold() if full else Warm(environment(), shared, passed)
     yield made
     made.close()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from checks.harness.forks import can_fork
-from checks.results import Report
-from checks.runner import Session
+from checks.results import ItemResult, Report, Status
+from checks.runner import OnResult, Session
 from course.processes import Process, prints
 from tools.player import warm
 from tools.player.scratch import environment
@@ -22,9 +22,10 @@ forks = pytest.mark.skipif(not can_fork(), reason="programs are not forked on th
 
 
 @pytest.fixture(scope="module")
-def shared_by_pages() -> Iterator[Warm]:
+def shared_by_pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     """One for all programs of this file, as for the pages."""
-    made = Warm(environment(), {})
+    passed = tmp_path_factory.mktemp("passed")
+    made = Warm(environment(), {}, passed)
     yield made
     made.close()
 
@@ -126,7 +127,7 @@ def test_changed_server_is_started_anew(shared_by_pages: Warm, tmp_path: Path) -
 @pytest.mark.parametrize("args", [[], ["runserver"]])
 def test_forked_program_ends_with_the_player(args: list[str], tmp_path: Path) -> None:
     """The system ends it, with what the autoreloader has started."""
-    commands = Warm(environment(), {})
+    commands = Warm(environment(), {}, tmp_path)
     process = begun(commands, tmp_path, ASKED, *args)
     assert prints(process, "up", seconds=SECONDS)
 
@@ -135,27 +136,39 @@ def test_forked_program_ends_with_the_player(args: list[str], tmp_path: Path) ->
     assert told(process).splitlines() == ["up"]  # all is printed: nobody holds the pipe
 
 
-def test_unchanged_project_is_judged_once(
+def test_project_that_has_passed_is_judged_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A byte, another question or another variable make it be judged again."""
+    """A byte, another question or another variable make it be judged again; another place and
+    another README do not. What failed is always judged again."""
     runs: list[int] = []
+    status = Status.PASSED
 
-    def run(self: Session, step: int, **how: object) -> Report:
+    def run(self: Session, step: int, *, on_result: OnResult, **how: object) -> Report:
         runs.append(step)
-        return Report(step, str(self.directory))
+        on_result(ItemResult("a", "A.", status))
+        return Report(step, str(self.directory), [ItemResult("a", "A.", status)])
 
     monkeypatch.setattr(Session, "run", run)
-    (tmp_path / "a.py").write_text("a = 1\n")
-    reports: dict[object, Report] = {}
+    (tmp_path / "passed").mkdir()
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "README.md").write_text(name)
+        (tmp_path / name / "a.py").write_text("a = 1\n")
 
-    def judge(step: int, **how: object) -> None:
-        with warm.Remembering(reports, tmp_path) as session:
-            assert session.run(step, **how).step == step
+    def judge(step: int, name: str = "here", **how: object) -> None:
+        told: list[ItemResult] = []
+        with warm.Remembering(tmp_path / "passed", tmp_path / name) as session:
+            report = session.run(step, on_result=told.append, **how)
+        assert report.step == step
+        assert report.project == str(tmp_path / name)
+        assert told == report.items
 
     judge(1)
     judge(1)
-    (tmp_path / "a.py").write_text("a = 2\n")
+    judge(1, "there")
+    assert runs == [1]
+    (tmp_path / "here/a.py").write_text("a = 2\n")
     judge(1)
     judge(1, only=["x"])
     monkeypatch.setenv("SECRET_KEY", "which no check reads")
@@ -163,5 +176,9 @@ def test_unchanged_project_is_judged_once(
     monkeypatch.setenv("NAME", "new")
     judge(1)
     judge(2)
-
     assert runs == [1, 1, 1, 1, 2]
+    status = Status.FAILED
+    judge(3)
+    judge(3)
+
+    assert runs[5:] == [3, 3]

@@ -1,17 +1,20 @@
 """How what a page has people type is started: as a terminal does, or from what is warm.
 
 What lessons share are interpreters that have imported libraries, migrated databases, and
-browsers for the items of a check: nothing that remembers what was done before. In one lesson,
-a check of a project that has not changed since the last one is not run again.
+browsers for the items of a check: nothing that remembers what was done before. A project that
+has passed a check is not judged again as long as it stays the same: lessons often begin with the
+check at the end of the lesson before them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import io
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,7 +25,7 @@ from unittest.mock import patch
 
 import course
 from checks.harness.forks import ForkServer, NoAnswer, can_fork
-from checks.results import Report
+from checks.results import Report, Status
 from checks.runner import OnResult, Session
 from course import contract
 from course.files import tree_to_judge
@@ -72,44 +75,55 @@ class Cold:
 
 
 class Remembering(Session):
-    """Judges nothing twice as long as no byte of the project changes: the page of a part often
-    begins with the check at the end of the page before it."""
+    """Judges nothing twice that has passed, as long as no byte of the project changes."""
 
-    def __init__(self, reports: dict[object, Report], *project: Any, **shared: Any) -> None:
-        """`reports` are those that it has given, and those of sessions before it."""
+    def __init__(self, passed: Path, *project: Any, **shared: Any) -> None:
+        """`passed` is a folder for the reports, which other processes may use as well."""
         super().__init__(*project, **shared)
-        self._reports = reports
+        self._passed = passed
 
     def run(self, step: int, *, on_result: OnResult | None = None, **how: Any) -> Report:
         """As Session.run(); tells a remembered report in the same way."""
+        file = self._passed / self._key(step, how)
+        if file.exists():
+            report: Report = pickle.loads(file.read_bytes())
+            if on_result:
+                for result in report.items:
+                    on_result(result)
+            return dataclasses.replace(report, project=str(self.directory))
+        report = super().run(step, on_result=on_result, **how)
+        if report.status is Status.PASSED:
+            # Somebody else may read it at this moment: it is there as a whole or not at all.
+            whole = file.with_suffix(f".{os.getpid()}")
+            whole.write_bytes(pickle.dumps(report))
+            whole.replace(file)
+        return report
+
+    def _key(self, step: int, how: Mapping[str, Any]) -> str:
+        """A digest of the question, the environment, and all that a check reads of a project.
+        Where the project is, and its README, make no difference."""
         variables = contract.without_steering(os.environ)  # as for all that a check starts
-        asked = repr((step, how, self.directory, sorted(variables.items())))
-        key = asked, _digest(self.directory)
-        if key not in self._reports:
-            self._reports[key] = super().run(step, on_result=on_result, **how)
-        elif on_result:
-            for result in self._reports[key].items:
-                on_result(result)
-        return self._reports[key]
-
-
-def _digest(project: Path) -> str:
-    """A digest of all that a check reads of a project."""
-    digest = hashlib.sha256()
-    for folder, names in tree_to_judge(project):
-        for file in (folder, *(folder / name for name in names)):
-            digest.update(f"{file} {file.lstat().st_mode}\0".encode())
-            digest.update(b"" if file is folder else file.read_bytes())
-    return digest.hexdigest()
+        asked = repr((step, how, sorted(variables.items())))
+        digest = hashlib.sha256(asked.replace(str(self.directory), "").encode())
+        for folder, names in tree_to_judge(self.directory):
+            for file in (folder, *(folder / name for name in names)):
+                path = file.relative_to(self.directory).as_posix()
+                if path != "README.md":
+                    digest.update(f"{path} {file.lstat().st_mode}\0".encode())
+                    digest.update(b"" if file is folder else file.read_bytes())
+        return digest.hexdigest()
 
 
 class Warm(Cold):
     """Forks the project's programs where the system can, and checks within this process."""
 
-    def __init__(self, env: dict[str, str], shared: Mapping[str, Any]) -> None:
-        """`shared` is what checks of different projects share: arguments of Session."""
+    def __init__(
+        self, env: dict[str, str], shared: Mapping[str, Any], passed: Path
+    ) -> None:
+        """`shared` is what checks of different projects share: arguments of Session. `passed`
+        is a folder for what they remember."""
         self._env = env
-        self._session = functools.partial(Remembering, {}, **shared)
+        self._session = functools.partial(Remembering, passed, **shared)
         self._servers: list[ForkServer] = []  # the last one is asked
 
     def start(
