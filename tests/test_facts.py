@@ -37,6 +37,14 @@ def test_facts_are_those_of_the_list() -> None:
     assert filled("{{ table }}").splitlines()[0].startswith("> [ ]  0  ")
 
 
+def test_fact_may_be_on_two_lines() -> None:
+    """Whoever wraps a paragraph does not see where one is broken."""
+    assert (
+        filled("in part {{ number\nasgi.2 }}.")
+        == f"in part {course.step('asgi').number}.2."
+    )
+
+
 def test_summary_of_a_part_counts_what_it_needs() -> None:
     """The check of a part judges the items of earlier parts that its own need as well."""
     own = int(filled("{{ items notifications-app.2 }}"))

@@ -35,7 +35,7 @@ from workshop.commands.steps import table
 from workshop.home import here
 from workshop.progress import Progress
 
-_PLACE = re.compile(r"\\?\{\{ *([a-z]+)(?: +([\w.-]+))? *\}\}")
+_PLACE = re.compile(r"\\?\{\{\s*([a-z]+)(?:\s+([\w.-]+))?\s*\}\}")
 _WORDS = (
     "no one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen twenty"

@@ -28,6 +28,8 @@ class Hints:
     async def __aenter__(self):
         """Join the groups: from here on nothing is missed."""
         stopping.listen(self.stop)
+        # The process may have been told before this stream was listening.
+        self.stopped = stopping.leaving.is_set()
         try:
             # Without its Redis, a stream is as one on a server that has no layer.
             with suppress(OSError, RedisError):
@@ -69,7 +71,7 @@ class Hints:
 
     @property
     def may_be_woken(self):
-        """Whether hints can come. The hub says so; other layers fail without their Redis."""
+        """Whether hints can come. Only the hub can say that its Redis is down."""
         if not self.has_joined or self.listener.done():
             return False
         return getattr(self.layer, "is_listening", True)

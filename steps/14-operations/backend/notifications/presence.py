@@ -17,7 +17,7 @@ def tell_friends(user_id):
     """Tell a user's friends, after the commit, whether the user is online."""
 
     def send():
-        # Read now: if two servers tell friends at once, the last frame is right.
+        # Read now: if two servers tell friends at once, a wrong last frame is rare.
         online = Connection.objects.present().filter(user=user_id).exists()
         frame = {"type": "presence", "data": {"user_id": user_id, "online": online}}
         send_frames(dict.fromkeys(online_friends_of(user_id), frame))

@@ -21,6 +21,7 @@ from notifications.outbox import CATCH_UP, Outbox
 
 logger = logging.getLogger(__name__)
 
+# Deployments that share a Redis need one each: the number of a database separates no groups.
 PREFIX = "numeneon:"
 # Every process listens to it: one event for many groups is published once.
 MANY = PREFIX + "many"

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
 from notifications import draining
+from notifications.hints import Hints
 from notifications.observed import ObserverMiddleware
 from notifications.tests.sockets import Socket, close_code, socket_for
 from notifications.tests.test_event_stream import get
@@ -127,6 +128,8 @@ async def test_process_that_leaves_takes_no_new_sockets_and_streams(alice):
 
     assert not (await socket.connect())[0]
     assert (await stream.receive_output(10))["status"] == 503
+    async with Hints([]) as hints:
+        assert hints.stopped  # a stream that was let in a moment before
 
 
 async def test_server_without_signals_is_no_problem(monkeypatch):
