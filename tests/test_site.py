@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
-import inspect
 import os
 import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-import pygments
 import pytest
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 import course
 from checks.items import items_of
 from tests.needs import interpreter_with, needs
 
 ROOT = course.ROOT
-# Of what highlighting argparse takes in the same run, for a page: no machine is too slow. Seen
-# are 0.7 to 0.95: processors that share their caches with other work vary that much.
-WORK_A_PAGE = 1.2
 # For a step: each brings its lines to the page once, those of tests packed.
 MOST_BYTES_OF_DIFFERENCES = 40_000
 STEPS = course.steps()
@@ -148,24 +139,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as MkDocs builds it, without a warning."""
     needs("mkdocs")
     folder = copy_of_sources(tmp_path_factory.mktemp("mkdocs"))
-    measure = highlighting()
-    before = os.times()
     done = run_mkdocs(folder)
-    after = os.times()
     assert done.returncode == 0, done.stderr
-    worked = sum(after[2:4]) - sum(before[2:4])  # what the children used of a processor
-    measure = (measure + highlighting()) / 2
-    (folder / "work").write_text(f"{worked} {worked / measure}", "utf-8")
     return folder / "site"
-
-
-def highlighting() -> float:
-    """The processor's seconds for highlighting a module that is the same everywhere."""
-    source = inspect.getsource(argparse)
-    before = time.process_time()
-    for _ in range(3):
-        pygments.highlight(source, PythonLexer(), HtmlFormatter())
-    return (time.process_time() - before) / 3
 
 
 @pytest.fixture(scope="module")
@@ -187,15 +163,10 @@ def target_of(page: Path, link: str, site: Path) -> tuple[Path, str] | None:
     return (file / "index.html" if parts.path.endswith("/") else file), unquote(anchor)
 
 
-def test_build_has_no_warning(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A page for each step, and the work within its bar: a busy machine is no slower site."""
-    seconds, worked = map(float, (site.parent / "work").read_text("utf-8").split())
-    with capsys.disabled():
-        print(f"\n  {seconds:.1f} s of work, {worked:.0f} times the measure", end="")
-
+def test_build_has_no_warning(site: Path) -> None:
+    """There is a page for each step; what a build costs is measured by benchmarks/site_build.py."""
     for step in STEPS:
         assert (site / "steps" / step.slug / "index.html").is_file()
-    assert worked < WORK_A_PAGE * len(list(site.rglob("*.html")))
 
 
 def test_site_is_built_by_one_worker(site: Path) -> None:
