@@ -134,6 +134,10 @@ def run(
     )
 
 
+# What readers have today is for every run; its successor is for the gate.
+GENERATORS = ["mkdocs", pytest.param("zensical", marks=pytest.mark.slow)]
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as MkDocs builds it, without a warning."""
@@ -207,7 +211,7 @@ def test_descriptions_are_the_pages_own(site: Path) -> None:
     assert re.search(r'<meta name="description" content="[^"]*Django REST backend', front)
 
 
-@pytest.mark.parametrize("generator", ["mkdocs", "zensical"])
+@pytest.mark.parametrize("generator", GENERATORS)
 def test_published_pages_know_their_addresses(
     generator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,7 +329,7 @@ def test_directives_are_gone_from_the_pages(site: Path) -> None:
         "@nothing",
     ],
 )
-@pytest.mark.parametrize("generator", ["mkdocs", "zensical"])
+@pytest.mark.parametrize("generator", GENERATORS)
 def test_reference_to_nothing_ends_the_build(
     generator: str, line: str, tmp_path: Path
 ) -> None:
