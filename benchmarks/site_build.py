@@ -4,8 +4,8 @@
 
 Builds the site as the tests do. The measure is what the processor needs to highlight the
 standard library's argparse, before and after each build. Prints each build's processor time,
-and the median of the ratios for a page (the bar is 1.0; a busy machine adds to it, since
-processors share their caches).
+and the median of the ratios for a page; above the bar, 1.2, it exits with 1. Not a test: on a
+busy machine, whose processors share their caches, 1.4 was seen.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pygments.lexers import PythonLexer
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+BAR = 1.2
 
 from tests.test_site import copy_of_sources, run_mkdocs  # noqa: E402
 
@@ -52,6 +53,7 @@ def main() -> None:
     print(f"median {median:.2f} of a measure for a page")
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(build) for build in builds]), "utf-8")
+    sys.exit(median > BAR)
 
 
 def measured() -> Build:
