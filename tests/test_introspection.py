@@ -264,12 +264,27 @@ def test_framework_is_not_needed(tmp_path: Path) -> None:
                 '''Say hello.'''
                 return HttpResponse("hello")
 
-            urlpatterns = [path("hello/", hello)]
+            async def secret(request):
+                '''Tell a secret.'''
+                return HttpResponse(status=200 if request.headers.get("Authorization") else 401)
+
+            def older(request):
+                '''Tell another one.'''
+                return HttpResponse(status=401)
+
+            def echo(request):
+                '''Say it again.'''
+                return HttpResponse(request.GET["text"])
+
+            urlpatterns = [path(f"{view.__name__}/", view) for view in (hello, secret, older, echo)]
         """,
     }
 
     assert lines_of(backend.read([made(tmp_path / "plain", files)])) == [
-        "GET /hello/ | Say hello. | - | free"
+        "GET /hello/ | Say hello. | - | free",
+        "GET /secret/ | Tell a secret. | - | token",
+        "GET /older/ | Tell another one. | - | token",
+        "GET /echo/ | Say it again. | - | free",
     ]
 
 

@@ -142,7 +142,10 @@ def _in_production(setting: Setting) -> str:
     variable = setting.variable
     if not variable.demanded:
         # render.yaml sets what is not demanded only where the default is for development.
-        return f"set it to {setting.render}" if setting.render else "optional"
+        # A text is there in backticks; what Render makes up has no words here.
+        return (
+            f"set it to {setting.render}" if setting.render.startswith("`") else "optional"
+        )
     said = variable.demanded.removeprefix(f"{variable.name} is not set. ")
     return f"Needed. {_sentence(said)}"
 

@@ -6,15 +6,19 @@ view of Django REST framework also says whom it lets in, and which fields it tak
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, TypeAlias
 
+from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.contrib.admindocs.views import simplify_regex
 from django.contrib.staticfiles.views import serve as static_files
+from django.test import AsyncRequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 
@@ -41,6 +45,9 @@ _LIBRARY = {
     ),
     "rest_framework_simplejwt.views.TokenRefreshView": (
         "Exchange a refresh token for a new access token."
+    ),
+    "drf_spectacular.views.SpectacularAPIView": (
+        "Describe the REST API as an OpenAPI document."
     ),
 }
 
@@ -130,7 +137,8 @@ class _FunctionView:
         view = inspect.unwrap(self.function)
         for method in self._methods():
             body = Body(view, None, self.owns).fields() if method in _WITH_BODY else ()
-            yield Endpoint(method.upper(), address, self._does(view), body)
+            token = self._needs_token(method, address)
+            yield Endpoint(method.upper(), address, self._does(view), body, token)
 
     def _methods(self) -> list[str]:
         """Those that `@require_http_methods` and its like allow; GET if nothing does."""
@@ -141,6 +149,19 @@ class _FunctionView:
                 return [name for name in _METHODS if name.upper() in allowed]
             layer = getattr(layer, "__wrapped__", None)
         return ["get"]
+
+    def _needs_token(self, method: str, address: str) -> bool:
+        """Whether it refuses to show something to a request without a token. Nothing but
+        the answer says so; what fails without a parameter has refused nobody."""
+        if method != "get" or "<" in address or not is_own(self.function, self.owns):
+            return False
+        view = self.function
+        if not iscoroutinefunction(view):
+            view = sync_to_async(view)
+        with contextlib.suppress(Exception):
+            response = async_to_sync(view)(AsyncRequestFactory().get(address))
+            return bool(response.status_code == HTTPStatus.UNAUTHORIZED)
+        return False
 
     def _does(self, view: Any) -> str:
         text = docstring(view)
