@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import course
+from checks.items import items_of
 from checks.report import line
 from checks.results import Status
-from checks.runner import Session
+from checks.runner import Session, held_at
 
 pytestmark = pytest.mark.server
 
@@ -67,17 +68,21 @@ def project_of(tmp_path):
 
 
 @pytest.mark.parametrize(("step", "snapshot"), list(_pairs()))
-def test_snapshot_passes_and_is_untouched(step, snapshot, project_of, shared):
+def test_snapshot_passes_and_is_untouched(step, snapshot, project_of, shared, full):
     """A snapshot passes every checklist up to its own, and not a byte of it changes.
 
     Under its own checklist it begins with nothing, as a learner's check does. Items that a
-    step up to it has replaced are not judged.
+    step up to it has replaced are not judged. Without --full, nor is the item that runs the
+    last snapshot's own tests: they take half a minute, and test_own_tests.py runs them.
     """
     root = project_of(snapshot)
     before = digest(root)
+    left_out = {"rest.tests"} if snapshot == LAST and not full else set()
+    judged = held_at(items_of(step.number), snapshot.number)
+    only = [item.id for item in judged if item.id not in left_out]
 
     with Session(root, **({} if step == snapshot else shared)) as session:
-        report = session.run(step.number, reached=snapshot.number)
+        report = session.run(step.number, reached=snapshot.number, only=only)
 
     assert report.status is Status.PASSED, "\n".join(map(line, report.items))
     assert digest(root) == before
