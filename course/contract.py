@@ -202,8 +202,8 @@ CLOSE_CODES: dict[int, str] = {
     "for example because the server's computer was asleep. The client requests another ticket, "
     "and tries again",
     TOO_MANY: "too many: frames in a minute, or open sockets of this user",
-    TRY_AGAIN_LATER: "try again later, and resume: the database or Redis failed, or the socket is as "
-    "old as sockets may become (part two)",
+    TRY_AGAIN_LATER: "try again later, and resume: the database or Redis failed, or the socket is "
+    "as old as sockets may become (part two)",
 }
 
 # What /metrics says of sockets. A counter has the label that is named here.
