@@ -244,6 +244,7 @@ def test_commands_find_nothing_that_steers_them(monkeypatch: pytest.MonkeyPatch)
 # Edits
 
 
+@pytest.mark.slow
 def test_given_files_come_by_their_command(tmp_path: Path) -> None:
     """`@given` is played: the command puts in place what the page need not show otherwise."""
     step = course.step("settings")
@@ -275,6 +276,7 @@ def test_wrong_code_stands_where_the_right_one_will() -> None:
 # The player's own judgement
 
 
+@pytest.mark.server
 def test_small_page_is_played(tmp_path: Path) -> None:
     """One edit, one command, a server that is asked and that a text block quotes."""
     log = '```text\n[21/Nov/2026 08:25:18] "GET / HTTP/1.1" 200 -\n```\n'
@@ -285,6 +287,7 @@ def test_small_page_is_played(tmp_path: Path) -> None:
     assert str(score) == "page.md: 4 played, 1 edits, 0 skipped"
 
 
+@pytest.mark.slow
 def test_shell_is_typed_into(tmp_path: Path) -> None:
     """A block with `>>>` runs in `manage.py shell`, and other output than shown is noticed."""
     block = "```console\n$ cd backend\n```\n```pycon\n>>> 20 + 22\n{}\n```\n"
@@ -294,6 +297,7 @@ def test_shell_is_typed_into(tmp_path: Path) -> None:
         played(EDIT + block.format(43), tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_shell_may_stay_open(tmp_path: Path) -> None:
     """What one block defines is there for a `same` one, and for no other."""
     first = "```console\n$ cd backend\n```\n```pycon\n>>> def answer(): return known\n```\n"
@@ -322,6 +326,7 @@ def test_exported_ports_are_those_of_the_copy(tmp_path: Path) -> None:
     assert played(f"{EDIT}```console\n{block}```\n", tmp_path).played == 1
 
 
+@pytest.mark.server
 def test_helper_runs_beside_the_server(tmp_path: Path) -> None:
     """Both answer, the helper until the end of the page."""
     helper = SERVER.replace("@run server", "@run beside").replace("-m http", "-u -m http")
@@ -332,6 +337,7 @@ def test_helper_runs_beside_the_server(tmp_path: Path) -> None:
     assert not listening(port)
 
 
+@pytest.mark.server
 def test_second_server_is_stopped_first(tmp_path: Path) -> None:
     """Two servers run side by side; `@run stop` ends the one that was started last."""
     second, ask_it = SERVER.replace("8000", "8001"), ASK.replace("8000", "8001")
@@ -493,6 +499,7 @@ def test_part_is_judged_once(
     assert started.count("python manage.py check") == 1
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("news", [NotAsShown("no"), KeyboardInterrupt()])
 def test_servers_end_with_the_player(
     news: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
