@@ -489,6 +489,8 @@ def test_part_is_judged_once(
         return [sys.executable, "-c", command.split('"')[1] if "-c" in command else ""]
 
     monkeypatch.setattr(Scratch, "_argv", argv)
+    for parts in ("PACKAGES", "FOLDERS"):
+        monkeypatch.setattr(play_scratch, parts, ())
     part = course.step(f"{course.step('notifications-app').number}.1")
     judge = f"python3 tutorial.py check {part.label}"
     text = f"```console\n$ {judge}\n{after}```\n"

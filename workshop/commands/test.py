@@ -72,7 +72,7 @@ def gate(home: Home, *, fast: bool, full: bool) -> list[GateStage]:
         *types(home),
         _shown(
             "tests",
-            _pytest([*chosen, *(["--full"] if full else [])], spare=1 if fast else 5),
+            _pytest([*chosen, *(["--full"] if full else [])], spare=0 if fast else 5),
             home.root,
         ),
     ]
