@@ -666,7 +666,8 @@ def test_settings_are_those_of_the_last_step() -> None:
     text = made("@settings")
 
     assert "| `DEBUG` | `true` | set it to `false` | `false` | step 0 |" in text
-    assert "| `METRICS_TOKEN` | none | optional | generated | step 14 |" in text
+    since = f"step {course.step('operations').number}"
+    assert f"| `METRICS_TOKEN` | none | optional | generated | {since} |" in text
     assert "| `REDIS_URL` | none | Needed. With DEBUG off, set it to the URL of" in text
     assert "| from `numeneon-database` | step 0 |" in text
     assert "| generated |" in text

@@ -57,6 +57,8 @@ _RENDER = {
     # Render sets it for Python, and a blueprint may set it too: uvicorn and gunicorn believe
     # the proxy's headers if they come from these addresses. Daphne does not read it.
     "FORWARDED_ALLOW_IPS": "*",
+    # Likewise: without it, gunicorn would listen at 127.0.0.1:8000.
+    "GUNICORN_CMD_ARGS": "--preload --access-logfile - --bind=0.0.0.0:10000",
 }
 # Addresses that nobody answers at, for processes that need no service.
 _NO_DATABASE = "postgresql://numeneon:scratch@127.0.0.1:9/numeneon"
@@ -247,6 +249,10 @@ class Production:
         ]
         env["PATH"] = os.pathsep.join(map(str, path))
         env |= {key: value for key, value in changes.items() if value is not None}
+        # Its last word is Render's port, and ours is another one.
+        env["GUNICORN_CMD_ARGS"] = re.sub(
+            rf":{_RENDER['PORT']}\b", f":{env['PORT']}", env["GUNICORN_CMD_ARGS"]
+        )
         return {
             key: value for key, value in env.items() if changes.get(key, "") is not None
         }

@@ -746,6 +746,19 @@ VARIANTS = [
     ),
     broken("deploy.boots", "a fixed port", Edit(PLAN, "$PORT", "18999")),
     correct("deploy.boots", "daphne", Edit(PLAN, START, DAPHNE)),
+    correct(
+        "deploy.boots",
+        "it listens where Render tells gunicorn to",
+        Edit(
+            "backend/master.py",
+            "",
+            MASTER.replace(
+                'os.environ["PORT"]',
+                'os.environ["GUNICORN_CMD_ARGS"].rpartition(":")[2]',
+            ),
+        ),
+        Edit(PLAN, START, f"      cd backend && {MIGRATE} && exec python master.py\n"),
+    ),
     broken(
         "deploy.https",
         "redirects for ever",
