@@ -9,6 +9,7 @@ import time
 
 import pytest
 import websockets.sync.server
+from websockets.sync.client import ClientConnection
 
 from checks.harness.client import NoAnswer, Socket, parsed, request, shorten
 from course.deadline import Deadline, within
@@ -181,6 +182,28 @@ def test_huge_frame_is_not_read(socket_server):
 
     assert found.close_code is None and found.ended
     assert "could not be read" in str(found)
+
+
+def test_frame_before_a_close_is_kept(socket_server, monkeypatch):
+    """It counts even if the server has gone before our side could answer its close."""
+    send_data = ClientConnection.send_data
+
+    def answer(connection):
+        if threading.current_thread() is connection.recv_events_thread:
+            connection.socket.shutdown(socket.SHUT_RDWR)
+            raise ConnectionResetError("the server has gone")
+        send_data(connection)
+
+    def greet(connection):
+        connection.send('{"type": "connection_established"}')
+        connection.close(4401)
+
+    monkeypatch.setattr(ClientConnection, "send_data", answer)
+    with Socket.open(socket_server(greet)) as found:
+        assert found.receive() == {"type": "connection_established"}
+        assert found.receive() is None
+
+    assert found.close_code == 4401
 
 
 def test_null_is_a_frame(socket_server):

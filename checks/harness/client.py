@@ -9,6 +9,7 @@ import io
 import json
 import re
 import socket
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -259,6 +260,28 @@ def shorten(value: Any, length: int = 300) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
+@functools.cache
+def _connection() -> Any:
+    """The class of a connection that keeps what has come.
+
+    That of websockets drops what it has just read, a greeting and the close behind it, if
+    the server is gone before the close is answered: recv_events() in websockets/sync/connection.py
+    says so, and gives up the frames because that is rare. One verdict in 800 was wrong for it.
+    """
+    from websockets.sync.client import ClientConnection
+
+    class Connection(ClientConnection):
+        def send_data(self) -> None:
+            try:
+                super().send_data()
+            except OSError:
+                # The thread that reads finds out by itself that the connection has ended.
+                if threading.current_thread() is not self.recv_events_thread:
+                    raise
+
+    return Connection
+
+
 @dataclass
 class Socket:
     """A WebSocket to the project, or the refusal that came instead.
@@ -336,6 +359,7 @@ class Socket:
                     max_size=_MOST_FRAME_BYTES,
                     proxy=None,
                     compression=None,
+                    create_connection=_connection(),
                     ssl=tls,
                 )
                 found._connection = found._closing.enter_context(opening)
