@@ -187,19 +187,18 @@ def test_huge_frame_is_not_read(socket_server):
 def test_frame_before_a_close_is_kept(socket_server, monkeypatch):
     """It counts even if the server has gone before our side could answer its close."""
     send_data = ClientConnection.send_data
+    greeting = b'{"type": "connection_established"}'
+    # Both at once: a text and a close, as RFC 6455 has them in section 5.2.
+    frames = bytes([0x81, len(greeting)]) + greeting + b"\x88\x02" + (4401).to_bytes(2)
 
     def answer(connection):
-        if threading.current_thread() is connection.recv_events_thread:
+        if connection.protocol.close_rcvd:
             connection.socket.shutdown(socket.SHUT_RDWR)
             raise ConnectionResetError("the server has gone")
         send_data(connection)
 
-    def greet(connection):
-        connection.send('{"type": "connection_established"}')
-        connection.close(4401)
-
     monkeypatch.setattr(ClientConnection, "send_data", answer)
-    with Socket.open(socket_server(greet)) as found:
+    with Socket.open(socket_server(lambda c: c.socket.sendall(frames))) as found:
         assert found.receive() == {"type": "connection_established"}
         assert found.receive() is None
 
