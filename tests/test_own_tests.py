@@ -10,8 +10,7 @@ import course
 from course import ROOT, contract
 from course.files import copy_tree
 
-# So many percent of the lines of a step's code are run by its own tests, at least. To look
-# takes half as long again: without --full, only the last step's are looked at.
+# So many percent of the lines of a step's code are run by its own tests, at least.
 _COVERAGE = (
     "--cov=.",
     f"--cov-config={ROOT / 'pyproject.toml'}",
@@ -22,13 +21,12 @@ _COVERAGE = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", course.steps(), ids=lambda step: step.slug)
-def test_step_passes_its_own_tests(step, tmp_path, full):
+def test_step_passes_its_own_tests(step, tmp_path):
     """They run as a learner runs them, and reach nearly every line."""
     copy_tree(ROOT / "steps" / step.slug, tmp_path / "step")
-    coverage = _COVERAGE if full or step == course.steps()[-1] else ()
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *coverage],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *_COVERAGE],
         cwd=tmp_path / "step" / "backend",
         env=_environment() | {"COVERAGE_FILE": str(tmp_path / "coverage")},
         stdout=subprocess.PIPE,
