@@ -261,12 +261,12 @@ def shorten(value: Any, length: int = 300) -> str:
 
 
 @functools.cache
-def _connection() -> Any:
-    """The class of a connection that keeps what has come.
+def _connection_class() -> Any:
+    """The class of connections that keep what has come.
 
-    That of websockets drops what it has just read, a greeting and the close behind it, if
+    Those of websockets drop what they have just read, a greeting and the close behind it, if
     the server is gone before the close is answered: recv_events() in websockets/sync/connection.py
-    says so, and gives up the frames because that is rare. One verdict in 800 was wrong for it.
+    says so, and calls it rare. On a busy machine, one verdict in 800 was wrong for it.
     """
     from websockets.sync.client import ClientConnection
 
@@ -359,7 +359,7 @@ class Socket:
                     max_size=_MOST_FRAME_BYTES,
                     proxy=None,
                     compression=None,
-                    create_connection=_connection(),
+                    create_connection=_connection_class(),
                     ssl=tls,
                 )
                 found._connection = found._closing.enter_context(opening)
